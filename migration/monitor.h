@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/**
+ * QMP and the human monitor of one slot: bytes in, bytes out, no transport of its own.
+ * Implemented in migration/qmp.c and migration/monitor.c.
+ */
+#ifndef MIGRATION_MONITOR_H
+#define MIGRATION_MONITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/limits.h"
+#include "migration/engine.h"
+
+/** One QMP connection; caller-owned. */
+struct qmp {
+	struct engine *engine;
+	uint8_t line[QMP_LINE_BYTES];
+	size_t line_bytes;
+	bool line_too_long;		/* discarding until the next newline */
+	bool negotiated;		/* qmp_capabilities was seen */
+	uint8_t out[2u * QMP_REPLY_BYTES];	/* replies and events not yet taken */
+	size_t out_head, out_bytes;
+	uint32_t events_dropped;
+	/* JSON nesting while the current object is read (objects may span lines) */
+	uint32_t depth;
+	bool in_string, escaped;
+};
+
+/** Begin a connection: queues QEMU's greeting. */
+void qmp_open(struct qmp *q, struct engine *engine);
+/** Any bytes, in any pieces. Returns how many were taken: fewer when no room for replies is left. */
+size_t qmp_input(struct qmp *q, const uint8_t *bytes, size_t len_bytes);
+/** Turn engine events into QMP events; time is wall-clock microseconds for the timestamp. */
+void qmp_step(struct qmp *q, uint64_t wall_us);
+/** Take up to cap bytes of output. */
+size_t qmp_output(struct qmp *q, uint8_t *out, size_t cap_bytes);
+
+/**
+ * One line of the human monitor ("help", "info migrate", "info vm", ...): text answer with a final
+ * newline, truncated to cap. Returns its length.
+ */
+size_t monitor_line(struct engine *engine, const char *line, char *out, size_t cap);
+
+#endif
