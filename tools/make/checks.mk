@@ -12,7 +12,7 @@ size: $I/godwit.elf
 
 ## Worst-case stack per entry point, from the call graph
 stack: $I/godwit.elf
-	@tools/stack.py --entries tools/stack.entries --map $I/godwit.map --elf $< $I $(DEPS)/newlib/ci
+	@tools/stack.py --entries tools/stack.entries --elf $< $I $(DEPS)/newlib/ci
 
 ## clang-tidy, cppcheck, header and licence-line checks
 lint: $(stamp-lint) $(stamp-packages)
