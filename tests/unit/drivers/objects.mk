@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+
+fake-src += tests/fake/fake_mmio.c
