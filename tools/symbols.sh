@@ -20,6 +20,7 @@ complain() {
 }
 
 for file in "$@"; do
+	$nm "$file" >/dev/null
 	case $kind in
 	library)
 		complain "$file" "exported without gw_" \

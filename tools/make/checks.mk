@@ -14,9 +14,10 @@ size: $I/godwit.elf
 stack: $I/godwit.elf
 	@tools/stack.py --entries tools/stack.entries --elf $< $I $(DEPS)/newlib/ci
 
+lint: export LINT_FLAGS = $(CFLAGS-common) $(CFLAGS-packages)
 ## clang-tidy, cppcheck, header and licence-line checks
 lint: $(stamp-lint) $(stamp-packages)
-	@tools/lint.sh "$(CFLAGS-common) $(CFLAGS-packages)" $(our-c)
+	@tools/lint.sh $(our-c)
 
 ## Reformat what clang-format would write otherwise (CHECK=1: only say so)
 format: $(stamp-lint)

@@ -78,7 +78,7 @@ $L/%.a: | $(stamp-cross)
 	@mkdir -p $(@D)
 	@echo "  LIB $@"
 	@rm -f $@
-	$(Q)$(LD_IMAGE) -r --gc-sections --gc-keep-exported -o $L/$*.all.o $^ 2>/dev/null || $(LD_IMAGE) -r -o $L/$*.all.o $^
+	$(Q)$(LD_IMAGE) -r -o $L/$*.all.o $^
 	$(Q)$(OBJCOPY_IMAGE) --wildcard --keep-global-symbol='gw_*' $L/$*.all.o $L/$*.o
 	$(Q)$(AR_IMAGE) rcs $@ $L/$*.o
 
