@@ -1,4 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
 driver-src += drivers/mmio.c
+driver-src += drivers/smmuv3_mmio.c
 arch-src += arch/aarch64/mmio.c
+
+smmu-src += drivers/smmuv3/cmdq.c
+smmu-src += drivers/smmuv3/event.c
+smmu-src += drivers/smmuv3/init.c
+smmu-src += drivers/smmuv3/probe.c
+smmu-src += drivers/smmuv3/stream_table.c
+smmu-src += drivers/smmuv3/tlb.c
