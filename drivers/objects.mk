@@ -2,7 +2,6 @@
 
 driver-src += drivers/mmio.c
 driver-src += drivers/smmuv3_mmio.c
-arch-src += arch/aarch64/mmio.c
 
 smmu-src += drivers/smmuv3/cmdq.c
 smmu-src += drivers/smmuv3/event.c
