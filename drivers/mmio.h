@@ -24,11 +24,13 @@ void mmio_write16(uintptr_t addr, uint16_t value);
 void mmio_write32(uintptr_t addr, uint32_t value);
 void mmio_write64(uintptr_t addr, uint64_t value);
 
+/** All earlier accesses of this CPU have completed, to memory and to devices (DSB SY). */
+void mmio_complete(void);
 /** Stores to memory before it are seen by a device before any store after it (DMB OSHST). */
 void mmio_wmb(void);
 /** Loads before it are done before any load after it: after an index, before the data (DMB OSHLD). */
 void mmio_rmb(void);
-/** All earlier accesses of this CPU have completed, to memory and to devices (DSB SY). */
+/** Stores before it are seen before loads after it are done: publish an index, then read a flag (DMB OSH). */
 void mmio_mb(void);
 
 /** Where a bounded wait takes its time from. */

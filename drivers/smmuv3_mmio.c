@@ -28,7 +28,7 @@ static void publish(void *ctx, const void *mem, size_t len_bytes)
 	(void)ctx;
 	(void)mem;
 	(void)len_bytes;
-	mmio_mb();
+	mmio_complete();
 }
 
 static void acquire(void *ctx, const void *mem, size_t len_bytes)

@@ -145,6 +145,11 @@ void mmio_write64(uintptr_t addr, uint64_t value)
 	access_write(addr, 8, value);
 }
 
+void mmio_complete(void)
+{
+	barrier();
+}
+
 void mmio_wmb(void)
 {
 	barrier();
