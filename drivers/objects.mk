@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
+driver-src += drivers/gicv3/gicv3.c
 driver-src += drivers/mmio.c
+driver-src += drivers/pl011/pl011.c
 driver-src += drivers/smmuv3_mmio.c
 
 smmu-src += drivers/smmuv3/cmdq.c
