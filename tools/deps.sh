@@ -25,18 +25,23 @@ flock 9
 
 # ---- Debian packages ------------------------------------------------------------------------------------------------
 
+have_cmd() { command -v "$1" >/dev/null 2>&1; }
+
+can_root() {
+	[ "$(id -u)" = 0 ] || { have_cmd sudo && { sudo -n true 2>/dev/null || [ -t 0 ]; }; }
+}
+
 # as_root COMMAND...: run it as root, or say what to do instead.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
-	elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+	elif can_root; then
 		sudo "$@"
 	else
 		die "root is needed once; run this as root, then call make again:  $*"
 	fi
 }
 
-have_cmd() { command -v "$1" >/dev/null 2>&1; }
 have_file() { [ -e "$1" ]; }
 have_header() { echo "#include <$1>" | gcc -fsyntax-only -x c - 2>/dev/null; }
 have_cmocka() { printf '%s\n' '#include <stdarg.h>' '#include <stddef.h>' '#include <stdint.h>' '#include <setjmp.h>' \
@@ -71,6 +76,8 @@ apt_known() { apt-cache show "$1" 2>/dev/null | grep -q '^Filename:'; }
 install_wanted() {
 	local p
 	[ ${#apt_wanted[@]} -gt 0 ] || return 0
+	can_root || die "Debian packages are missing and need root once. Run as root, then call make again:" \
+		"  apt-get update && apt-get install --no-install-recommends ${apt_wanted[*]}"
 	for p in "${apt_wanted[@]}"; do
 		apt_known "$p" || apt_update_once
 	done
@@ -160,7 +167,7 @@ fetch_by_index() {
 	return 1
 }
 
-# fetch_part PART: prints the file that was obtained on fd 3's behalf in $fetched.
+# fetch_part PART: sets $fetched to the first of its files that can be obtained.
 fetch_part() {
 	local part sha file pool
 	while read -r part sha file pool; do
@@ -267,7 +274,7 @@ group_qemu() {
 		codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 		for origin in $(apt_origins); do
 			private_sources "$dir" "$origin" "deb $codename" "deb $codename-updates" "deb $codename-backports"
-			as_root true
+			can_root || die "QEMU 10 is missing and needs root once. Run as root, then call make again:  tools/deps.sh qemu"
 			private_apt "$dir" apt-get -qq update >"$deps/fetch.log" 2>&1 || continue
 			say "installing Debian packages: qemu-system-arm from $codename-backports (QEMU 10; the suite's own is too old)"
 			private_apt "$dir" as_root_apt -y -qq --no-install-recommends -t "$codename-backports" install qemu-system-arm \

@@ -46,8 +46,10 @@ if [ $# -gt 0 ]; then
 	if grep -E '(warning|error):' "$scratch/tidy"; then
 		complain "clang-tidy: $(grep -cE '(warning|error):' "$scratch/tidy") remarks"
 	fi
-	cppcheck --quiet --enable=warning,portability --std=c11 --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
-		-I. -j 2 "$@" || complain "cppcheck: see above"
+	# shiftTooManyBits: version 2.10 thinks that a length of at least 1 is 0.
+	cppcheck --quiet --enable=warning,portability --std=c11 --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+		--suppress=shiftTooManyBits:core/base/bitmap.c -I. -j 2 "$@" || complain "cppcheck: see above"
 fi
 echo "lint: $# sources, $faults faults"
 [ $faults = 0 ]

@@ -57,7 +57,7 @@ def unit(name, programs):
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         for program, (good, bad, seconds, text) in zip(programs, pool.map(run_unit, programs)):
-            short = "/".join(program.split("/")[2:])
+            short = program[program.find("tests/"):]
             (logs / (short.replace("/", "-") + ".log")).write_text(text)
             passed += good
             failed += bad
@@ -76,7 +76,8 @@ def run_all(make, targets):
     for target in targets:
         result = RESULTS / f"{target}.txt"
         result.unlink(missing_ok=True)
-        status = subprocess.call([*make.split(), "--no-print-directory", target])
+        # close_fds: make hands its job server down as open files.
+        status = subprocess.call([*make.split(), "--no-print-directory", target], close_fds=False)
         good, bad = map(int, result.read_text().split()[:2]) if result.exists() else (0, 0)
         if status != 0 and bad == 0:
             bad = 1

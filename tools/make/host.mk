@@ -13,7 +13,7 @@ lwip-conf := $(wildcard net/lwip/*.h net/lwip/arch/*.h)
 
 # The list of the packages' files is read from the unpacked sources: unpack them before anything else is decided.
 ifeq ($(filter clean help pki format,$(or $(MAKECMDGOALS),all)),)
--include $(stamp-packages)
+include $(stamp-packages)
 endif
 
 host-archives := fake engine vm driver smmu base net
@@ -68,8 +68,9 @@ $(eval $(call host-variant,host-clang,clang,-O1 $(WARNINGS-clang) $(SANITIZE),-O
 	-fno-omit-frame-pointer,$(SANITIZE),$(stamp-host) $(stamp-lint)))
 $(eval $(call host-variant,host-fast,$(HOST_CC),-O2 $(WARNINGS-gcc),-O2,,$(stamp-host)))
 
-unit-progs := $(addprefix $(B)/host/,$(unit-tests))
-unit-progs-clang := $(addprefix $(B)/host-clang/,$(unit-tests))
+# UNIT=tests/unit/base/% runs only those.
+unit-progs := $(addprefix $(B)/host/,$(filter $(or $(UNIT),%),$(unit-tests)))
+unit-progs-clang := $(addprefix $(B)/host-clang/,$(filter $(or $(UNIT),%),$(unit-tests)))
 
 ## The host build, without running anything
 host: $(unit-progs) $(addprefix $(B)/host/,$(host-progs)) $(call host-libs,host)
