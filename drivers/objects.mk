@@ -2,6 +2,7 @@
 
 driver-src += drivers/gicv3/gicv3.c
 driver-src += drivers/mmio.c
+driver-src += drivers/pcie/pcie.c
 driver-src += drivers/pl011/pl011.c
 driver-src += drivers/smmuv3_mmio.c
 
