@@ -7,4 +7,5 @@ vm-src += core/vm/console.c
 vm-src += core/vm/mmio.c
 vm-src += core/vm/vgic.c core/vm/vgic_lr.c core/vm/vgic_regs.c core/vm/vgic_record.c
 vm-src += core/vm/vpl011.c
+vm-src += core/vm/vpci.c
 vm-src += core/vm/vpsci.c
