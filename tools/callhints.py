@@ -2,6 +2,7 @@
 """Reads tools/stack.entries; the file itself says what its lines mean."""
 
 import fnmatch
+import re
 import sys
 
 
@@ -49,8 +50,13 @@ class Hints:
         return None if not found else [name for targets in found for name in targets]
 
 
+CLONE = re.compile(r"\.(part|constprop|isra|cold|lto_priv)(\.\d+)?")
+
+
 def matches(title, pattern):
-    """title: NAME, or path/FILE.c:NAME of a static function. pattern: NAME or FILE.c:NAME, with wildcards."""
+    """title: NAME, or path/FILE.c:NAME of a static function. pattern: NAME or FILE.c:NAME, with wildcards.
+    What the compiler split off or specialised (NAME.part.0) goes by the name it came from."""
+    title = CLONE.sub("", title)
     if fnmatch.fnmatchcase(title, pattern):
         return True
     if ":" in pattern:

@@ -28,9 +28,9 @@ INDIRECT = {"blr", "br", "blraa", "blrab", "braa", "brab", "blraaz", "braaz"}
 
 
 def disassemble(objdump, files):
-    """Yields (file, function, address, mnemonic, operands)."""
+    """Yields (file, function, its address, address, mnemonic, operands)."""
     listing = subprocess.Popen([objdump, "-d", "--no-show-raw-insn", *files], stdout=subprocess.PIPE, text=True)
-    name = file = None
+    name = start = file = None
     for line in listing.stdout:
         line = line.rstrip("\n")
         if ":     file format" in line:
@@ -38,11 +38,11 @@ def disassemble(objdump, files):
             continue
         header = HEADER.match(line)
         if header:
-            name = header.group(2)
+            start, name = int(header.group(1), 16), header.group(2)
             continue
         match = LINE.match(line)
         if match and name:
-            yield file, name, int(match.group(1), 16), match.group(2), match.group(3).split("//")[0]
+            yield file, name, start, int(match.group(1), 16), match.group(2), match.group(3).split("//")[0]
     if listing.wait() != 0:
         sys.exit("fpcheck: objdump failed")
 
@@ -54,41 +54,41 @@ def uses_fp(mnemonic, operands):
 def offenders(objdump, objects, hints):
     """Lines that name functions of general-register objects which use FP/SIMD registers."""
     found = {}
-    for file, name, address, mnemonic, operands in disassemble(objdump, objects):
+    for file, name, _, address, mnemonic, operands in disassemble(objdump, objects):
         if uses_fp(mnemonic, operands) and not any(callhints.matches(name, pattern) for pattern in hints.fpsimd):
             found.setdefault((file, name), f"{address:x}: {mnemonic} {operands.strip()}")
     return [f"{file}: {name}: uses an FP/SIMD register ({what})" for (file, name), what in sorted(found.items())]
 
 
 class Image:
-    """The functions of the image, by address: whom they branch to, and whether through a pointer."""
+    """The functions of the image, by address (names of static ones repeat): where they branch, and if by pointer."""
 
     def __init__(self, objdump, elf):
-        self.at = {}
+        self.names = {}
         self.branches = {}
         self.indirect = set()
-        starts, order, last = {}, [], {}
-        for _, name, address, mnemonic, operands in disassemble(objdump, [elf]):
-            if name not in starts:
-                starts[name] = address
-                order.append(name)
-                self.branches[name] = set()
+        last = {}
+        for _, name, start, _, mnemonic, operands in disassemble(objdump, [elf]):
+            self.names[start] = name
+            branches = self.branches.setdefault(start, set())
             target = TARGET.search(operands)
             if target and (mnemonic in ("b", "bl") or mnemonic.startswith(("b.", "cb", "tb"))):
-                self.branches[name].add(int(target.group(1), 16))
+                branches.add(int(target.group(1), 16))
             if mnemonic in INDIRECT:
-                self.indirect.add(name)
+                self.indirect.add(start)
             if mnemonic != "nop":       # padding
-                last[name] = mnemonic
-        self.starts = starts
-        self.sorted = sorted((address, name) for name, address in starts.items())
-        for (_, name), (following, _) in zip(self.sorted, self.sorted[1:]):
-            if last.get(name) not in ENDS:
-                self.branches[name].add(following)
+                last[start] = mnemonic
+        self.starts = sorted(self.names)
+        for start, following in zip(self.starts, self.starts[1:]):
+            if last[start] not in ENDS:
+                self.branches[start].add(following)
 
     def function(self, address):
-        i = bisect.bisect_right(self.sorted, (address, "\x7f")) - 1
-        return self.sorted[i][1] if i >= 0 else None
+        return self.starts[bisect.bisect_right(self.starts, address) - 1]
+
+    def named(self, pattern):
+        """A hint may name a file with the function; here all of that name are meant."""
+        return [start for start, name in self.names.items() if callhints.matches(name, pattern.rsplit(":", 1)[-1])]
 
 
 class Places:
@@ -107,38 +107,38 @@ class Places:
 def reachable(image, places, general, hints):
     """Complaints about what the vCPU entries reach, and how many functions they reach."""
     wrong, came_from = [], {}
+    kept_out = {start for pattern in hints.not_vcpu for start in image.named(pattern)}
     todo = []
     for pattern in hints.vcpu:
-        starts = [name for name in image.starts if callhints.matches(name, pattern)]
+        starts = image.named(pattern)
         if not starts:
             wrong.append(f"vcpu {pattern}: not in the image")
-        todo.extend((name, None) for name in starts)
+        todo.extend((start, None) for start in starts)
     while todo:
-        name, caller = todo.pop()
-        if name in came_from or any(callhints.matches(name, pattern) for pattern in hints.not_vcpu):
+        start, caller = todo.pop()
+        if start in came_from or start in kept_out:
             continue
-        came_from[name] = caller
-        where = places.object(image.starts[name])
+        came_from[start] = caller
+        name = image.names[start]
+        where = places.object(start)
         if where not in general:
-            wrong.append(f"{trail(came_from, name)}: {name} is in {where}, which may use FP/SIMD registers")
+            wrong.append(f"{trail(image, came_from, start)}: {name} is in {where}, which may use FP/SIMD registers")
             continue
-        todo.extend((image.function(address), name) for address in image.branches[name])
-        if name in image.indirect:
-            # A compiled clone (NAME.part.0) calls what its origin calls.
-            patterns = hints.targets(name) if hints.targets(name) is not None else hints.targets(name.split(".")[0])
+        todo.extend((image.function(address), start) for address in image.branches[start])
+        if start in image.indirect:
+            patterns = hints.targets(name)
             if patterns is None:
-                wrong.append(f"{trail(came_from, name)}: calls through a pointer, and no 'calls {name}:' line says whom")
+                wrong.append(f"{trail(image, came_from, start)}: calls through a pointer, and no 'calls {name}:' line says whom")
                 continue
-            for pattern in patterns:
-                todo.extend((other, name) for other in image.starts if callhints.matches(other, pattern.rsplit(":", 1)[-1]))
+            todo.extend((other, start) for pattern in patterns for other in image.named(pattern))
     return wrong, len(came_from)
 
 
-def trail(came_from, name):
+def trail(image, came_from, start):
     steps = []
-    while name is not None:
-        steps.append(name)
-        name = came_from.get(name)
+    while start is not None:
+        steps.append(image.names[start])
+        start = came_from.get(start)
     return " < ".join(steps)
 
 

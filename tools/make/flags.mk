@@ -64,5 +64,6 @@ CFLAGS_IMAGE_BASE += -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-del
 CFLAGS_IMAGE_BASE += -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
 CFLAGS_IMAGE_BASE += -nostdinc -isystem $(image-gcc-include) -isystem $(NEWLIB)/include
 CFLAGS_IMAGE_OURS := -mstrict-align
-CFLAGS_IMAGE_GENERAL := -mgeneral-regs-only
+# No jump tables: then every branch through a register is a call, and tools/fpcheck.py can follow it.
+CFLAGS_IMAGE_GENERAL := -mgeneral-regs-only -fno-jump-tables
 CFLAGS_IMAGE_REPORT := -fstack-usage -fcallgraph-info=su

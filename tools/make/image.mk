@@ -13,14 +13,14 @@ image-general-src := $(filter-out $(net-src) $(simd-src),$(image-src))
 $(call image-objs,$(image-general-src)): CFLAGS-class := $(CFLAGS_IMAGE_GENERAL)
 $(call image-objs,$(simd-src)): CFLAGS-class := -march=armv8-a+crypto
 
-$I/obj/%.o: %.c | $(stamp-cross) $(stamp-packages) $(stamp-host)
+$I/obj/%.o: %.c tools/make/flags.mk | $(stamp-cross) $(stamp-packages) $(stamp-host)
 	@mkdir -p $(@D)
 	@echo "  CC [image] $<"
 	$(Q)$(CC_IMAGE) $(CFLAGS-common) -O2 $(CFLAGS_IMAGE_BASE) $(CFLAGS_IMAGE_OURS) $(WARNINGS) $(WARNINGS-gcc) \
 		$(CFLAGS_IMAGE_REPORT) $(if $(filter $(packages-dirs),$<),$(CFLAGS-packages)) $(CFLAGS-class) $(CFLAGS-$<) \
 		-MMD -MP -c -o $@ $<
 
-$I/obj/%.o: %.S | $(stamp-cross)
+$I/obj/%.o: %.S tools/make/flags.mk | $(stamp-cross)
 	@mkdir -p $(@D)
 	@echo "  AS [image] $<"
 	$(Q)$(CC_IMAGE) -I. -g $(CFLAGS_IMAGE_BASE) -MMD -MP -c -o $@ $<
