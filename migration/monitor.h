@@ -12,27 +12,42 @@
 
 #include "core/base/limits.h"
 #include "migration/engine.h"
+#include "migration/json.h"
+
+/** Largest answer of the human monitor. */
+#define MONITOR_TEXT_BYTES	2048u
 
 /** One QMP connection; caller-owned. */
 struct qmp {
 	struct engine *engine;
-	uint8_t line[QMP_LINE_BYTES];
+	char line[QMP_LINE_BYTES];	/* the value being read, from its first byte on */
 	size_t line_bytes;
-	bool line_too_long;		/* discarding until the next newline */
+	bool discarding;		/* until the next newline, after an error that lost the structure */
 	bool negotiated;		/* qmp_capabilities was seen */
-	uint8_t out[2u * QMP_REPLY_BYTES];	/* replies and events not yet taken */
+	bool quitting;			/* quit was seen: SHUTDOWN comes from the operator */
+	char out[2u * QMP_REPLY_BYTES];	/* replies and events not yet taken */
 	size_t out_head, out_bytes;
-	uint32_t events_dropped;
+	uint32_t events_dropped;	/* those before qmp_capabilities: QEMU sends none either */
 	/* JSON nesting while the current object is read (objects may span lines) */
 	uint32_t depth;
 	bool in_string, escaped;
+	/* Scratch of the command under way. */
+	struct json_doc doc;
+	struct migration_info info;
+	char text[MONITOR_TEXT_BYTES];
 };
 
-/** Begin a connection: queues QEMU's greeting. */
+/** Begin a connection: queues QEMU's greeting. Everything in q is set. */
 void qmp_open(struct qmp *q, struct engine *engine);
-/** Any bytes, in any pieces. Returns how many were taken: fewer when no room for replies is left. */
+/**
+ * Any bytes, in any pieces. Every whole value is answered at once. Returns how many were taken:
+ * fewer when no room for a further reply is left (take output, then offer the rest again).
+ */
 size_t qmp_input(struct qmp *q, const uint8_t *bytes, size_t len_bytes);
-/** Turn engine events into QMP events; time is wall-clock microseconds for the timestamp. */
+/**
+ * Turn engine events into QMP events; time is wall-clock microseconds for the timestamp. Without
+ * room they stay with the engine, whose queue is bounded.
+ */
 void qmp_step(struct qmp *q, uint64_t wall_us);
 /** Take up to cap bytes of output. */
 size_t qmp_output(struct qmp *q, uint8_t *out, size_t cap_bytes);
