@@ -10,6 +10,7 @@
 #   fake-src       host only: the stand-ins that tests link
 #   unit-tests     cmocka programs: tests/unit/AREA/test_NOUN, built from the .c file of that name and PATH-src
 #   host-progs     other host programs, by path: built from PATH-src (default: PATH.c), PATH-ldlibs
+#   fuzz-progs     libFuzzer programs, likewise; results in build/host-fuzz
 #   test-targets   what `make test` runs besides test-unit
 #
 # docs/building.md tells more.
@@ -38,6 +39,7 @@ simd-src :=
 fake-src :=
 unit-tests :=
 host-progs :=
+fuzz-progs :=
 test-targets :=
 
 folders := core/base core/vm arch/aarch64 drivers migration migration/session net board/qemu-virt

@@ -5,6 +5,7 @@
 #   build/host         GCC, ASan and UBSan: what `make test` runs
 #   build/host-clang   the same by clang
 #   build/host-fast    GCC -O2, no sanitizer: benchmarks, long simulations
+#   build/host-fuzz    clang with libFuzzer's instrumentation: what fuzz-progs lists, linked with libFuzzer's main
 
 mbedtls-c := $(sort $(wildcard $(MBEDTLS)/library/*.c))
 lwip-c := $(sort $(wildcard $(LWIP)/src/core/*.c $(LWIP)/src/core/ipv4/*.c) $(LWIP)/src/netif/ethernet.c)
@@ -16,6 +17,7 @@ ifeq ($(filter clean help pki format,$(or $(MAKECMDGOALS),all)),)
 include $(stamp-packages)
 endif
 
+, := ,
 host-archives := fake engine vm driver smmu base net
 
 host-objs = $(patsubst %,$(B)/$1/obj/%.o,$(basename $2))
@@ -68,6 +70,12 @@ $(eval $(call host-variant,host-clang,clang,-O1 $(WARNINGS-clang) $(SANITIZE),-O
 	-fno-omit-frame-pointer,$(SANITIZE),$(stamp-host) $(stamp-lint)))
 $(eval $(call host-variant,host-fast,$(HOST_CC),-O2 $(WARNINGS-gcc),-O2,,$(stamp-host)))
 
+FUZZ := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+$(eval $(call host-variant,host-fuzz,clang,-O1 $(WARNINGS-clang) $(FUZZ),-O1 -fsanitize=fuzzer-no-link$(,)address,$(FUZZ),\
+	$(stamp-host) $(stamp-lint)))
+$(eval $(foreach p,$(fuzz-progs),$(call host-program,host-fuzz,clang,$(FUZZ) -fsanitize=fuzzer,$(p),\
+	$(or $($(p)-src),$(p).c),$($(p)-ldlibs))))
+
 # UNIT=tests/unit/base/% runs only those.
 unit-progs := $(addprefix $(B)/host/,$(filter $(or $(UNIT),%),$(unit-tests)))
 unit-progs-clang := $(addprefix $(B)/host-clang/,$(filter $(or $(UNIT),%),$(unit-tests)))
@@ -77,4 +85,4 @@ host: $(unit-progs) $(addprefix $(B)/host/,$(host-progs)) $(call host-libs,host)
 	@echo "host: $(words $(unit-tests)) unit tests, $(words $(host-progs)) programs in $(B)/host"
 
 .PHONY: host
--include $(shell find $(B)/host $(B)/host-clang $(B)/host-fast -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/host $(B)/host-clang $(B)/host-fast $(B)/host-fuzz -name '*.d' 2>/dev/null)
