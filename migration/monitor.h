@@ -30,6 +30,7 @@ struct qmp {
 	uint32_t events_dropped;	/* those before qmp_capabilities: QEMU sends none either */
 	/* JSON nesting while the current object is read (objects may span lines) */
 	uint32_t depth;
+	uint32_t objects;		/* bit n: level n is an object, else an array */
 	bool in_string, escaped;
 	/* Scratch of the command under way. */
 	struct json_doc doc;

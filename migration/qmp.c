@@ -314,11 +314,12 @@ static void structure_byte(struct qmp *q, char c)
 			value_broken(q, "JSON nesting depth limit exceeded", c);
 			break;
 		}
+		q->objects = c == '{' ? q->objects | (1u << q->depth) : q->objects & ~(1u << q->depth);
 		q->depth++;
 		break;
 	case '}':
 	case ']':
-		if (q->depth == 0) {
+		if (q->depth == 0 || (((q->objects >> (q->depth - 1)) & 1u) != 0) != (c == '}')) {
 			value_broken(q, "JSON parse error, expecting value", c);
 			break;
 		}

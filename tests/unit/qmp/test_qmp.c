@@ -52,6 +52,8 @@ static void input_that_is_no_command_is_answered(void **state)
 		{ "true ", "QMP input must be a JSON object" },
 		{ "garbage\n", "JSON parse error, invalid keyword" },
 		{ "}\n", "JSON parse error, expecting value" },
+		{ "{\"a\": [}\n", "JSON parse error, expecting value" },
+		{ "[{\"a\": 1]\n", "JSON parse error, expecting value" },
 		{ "{\"execute\" 1}", "JSON parse error, missing : in object pair" },
 		{ "{}", "QMP input lacks member 'execute'" },
 		{ "{\"execute\": 1}", "QMP input member 'execute' must be a string" },
