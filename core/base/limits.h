@@ -18,7 +18,7 @@
 #define FRAME_TAG_BYTES		16u
 #define FRAME_BYTES		(63u * 1024u)	/* whole frame on the wire; one tcp_write */
 #define FRAME_PAYLOAD_MAX	(FRAME_BYTES - FRAME_HEADER_BYTES - FRAME_TAG_BYTES)
-#define FRAME_POOL_COUNT	16u	/* per direction: transmit frames of a source, receive frames of a destination */
+#define FRAME_POOL_COUNT	18u	/* one pool for both roles: transmit or receive frames; one per credited stream at least */
 #define FRAME_PAGES_MAX		15u	/* 4 KiB pages with contents in one RAM frame */
 #define FRAME_PAGE_ENTRIES_MAX	240u	/* pages named by one RAM frame, zero pages included */
 
