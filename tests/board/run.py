@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+"""
+Runs the board tests: run.py [-l] [PATTERN...]. A pattern is a part of a case's name (group.case); none means all.
+Leaves build/results/test-board.txt, "passed failed".
+"""
+
+import argparse
+import importlib
+import pathlib
+import signal
+import sys
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import harness				# noqa: E402
+from harness import boards		# noqa: E402
+
+
+class TooLong(BaseException):
+    """Past every `except Exception`: only the runner takes it."""
+
+
+def on_alarm(_number, _frame):
+    raise TooLong()
+
+
+def run_case(case):
+    """None, or the text of the failure."""
+    signal.setitimer(signal.ITIMER_REAL, case.timeout_s)
+    try:
+        case.function()
+        return None
+    except TooLong:
+        return f"no end after {case.timeout_s} s\n" + "".join(traceback.format_exc(limit=-4))
+    except (harness.Failed, boards.BoardError, boards.QmpError) as error:
+        where = traceback.extract_tb(error.__traceback__)
+        place = next((f for f in reversed(where) if pathlib.Path(f.filename).name.startswith("test_")), where[-1])
+        return f"{error}\n    at {pathlib.Path(place.filename).name}:{place.lineno}: {place.line}"
+    except Exception:			# a mistake in a test is a failure of that test
+        return traceback.format_exc()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Runs the board tests.")
+    parser.add_argument("-l", "--list", action="store_true", help="only list the cases")
+    parser.add_argument("-x", "--first", action="store_true", help="end at the first failure")
+    parser.add_argument("patterns", nargs="*")
+    args = parser.parse_args()
+    for path in sorted(HERE.glob("test_*.py")):
+        importlib.import_module(path.stem)
+    chosen = [c for c in harness.CASES if not args.patterns or any(p in c.name for p in args.patterns)]
+    if args.list:
+        print("\n".join(c.name for c in chosen))
+        return 0
+    boards.end_on_signals()
+    signal.signal(signal.SIGALRM, on_alarm)
+    harness.pki_make()
+    passed = failed = 0
+    for case in chosen:
+        began = time.monotonic()
+        failure = run_case(case)
+        print(f"  {'ok  ' if failure is None else 'FAIL'} {case.name}, {time.monotonic() - began:.1f} s", flush=True)
+        if failure is None:
+            passed += 1
+            continue
+        failed += 1
+        print("       " + failure.rstrip().replace("\n", "\n       "), flush=True)
+        if args.first:
+            break
+    if not args.patterns:
+        results = harness.ROOT / "build" / "results"
+        results.mkdir(parents=True, exist_ok=True)
+        (results / "test-board.txt").write_text(f"{passed} {failed}\n")
+    print(f"test-board: {passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
