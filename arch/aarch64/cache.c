@@ -33,19 +33,22 @@ void cache_clean_invalidate(uintptr_t at, size_t len_bytes)
 	dsb_sy();
 }
 
-void cache_sync_instructions(uintptr_t at, size_t len_bytes)
+void cache_clean_unification(uintptr_t at, size_t len_bytes)
 {
-	uint64_t ctr = SYSREG_READ(ctr_el0);
 	uint64_t line = line_bytes();
 
-	if ((ctr & CTR_IDC) == 0) {
+	if ((SYSREG_READ(ctr_el0) & CTR_IDC) == 0) {
 		for (uintptr_t p = ROUND_DOWN(at, line); p < at + len_bytes; p += line) {
 			__asm__ volatile("dc cvau, %0" ::"r"(p) : "memory");
 		}
 	}
 	dsb_ish();
-	if ((ctr & CTR_DIC) == 0) {
-		/* By IPA the guest's lines may sit at any VA in a VIPT cache: drop all. */
+}
+
+void cache_invalidate_instructions(void)
+{
+	dsb_ish();
+	if ((SYSREG_READ(ctr_el0) & CTR_DIC) == 0) {
 		__asm__ volatile("ic ialluis" ::: "memory");
 		dsb_ish();
 	}

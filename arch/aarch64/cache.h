@@ -10,7 +10,9 @@
 void cache_clean(uintptr_t at, size_t len_bytes);
 /** DC CIVAC: the same, and what others wrote past the caches is seen by us afterwards. */
 void cache_clean_invalidate(uintptr_t at, size_t len_bytes);
-/** Bytes just written may be executed by any core: DC CVAU and IC as CTR_EL0 asks. */
-void cache_sync_instructions(uintptr_t at, size_t len_bytes);
+/** DC CVAU where CTR_EL0.IDC asks for it: what we wrote may be fetched, once instruction caches are invalidated. */
+void cache_clean_unification(uintptr_t at, size_t len_bytes);
+/** IC IALLUIS where CTR_EL0.DIC asks for it: all of them, since a guest's lines may sit at any VA. */
+void cache_invalidate_instructions(void);
 
 #endif

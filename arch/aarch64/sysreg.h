@@ -10,9 +10,9 @@
 
 #define SYSREG_READ(name)                                                                                              \
 	__extension__({                                                                                                \
-		uint64_t sysreg_v_;                                                                                    \
-		__asm__ volatile("mrs %0, " SYSREG_STR(name) : "=r"(sysreg_v_)::"memory");                             \
-		sysreg_v_;                                                                                             \
+		uint64_t sysreg_r_;                                                                                    \
+		__asm__ volatile("mrs %0, " SYSREG_STR(name) : "=r"(sysreg_r_)::"memory");                             \
+		sysreg_r_;                                                                                             \
 	})
 
 #define SYSREG_WRITE(name, value)                                                                                      \

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+#include "core/base/assert.h"
+#include "core/base/bitmap.h"
+#include "core/base/bits.h"
+#include "core/vm/arch.h"
+#include "core/vm/dirty_log.h"
+
+#define CHUNK_PAGES PAGES_PER_BLOCK	/* one level 3 table, one slice of a harvest */
+#define CHUNK_WORDS BITMAP_WORDS(CHUNK_PAGES)
+#define WORD_PAGES  64u
+
+enum err dirty_log_init(struct dirty_log *d, struct s2_table *s2, enum dirty_backend backend, ipa_t ram_ipa,
+	uint64_t page_count, uint64_t *log)
+{
+	if (ram_ipa.v % BLOCK_BYTES != 0 || page_count % CHUNK_PAGES != 0) {
+		return ERR_RANGE;
+	}
+	*d = (struct dirty_log){
+		.s2 = s2, .backend = backend, .ram_ipa = ram_ipa.v, .page_count = page_count, .log = log
+	};
+	return ERR_OK;
+}
+
+static bool tracking(const struct dirty_log *d)
+{
+	return __atomic_load_n(&d->on, __ATOMIC_ACQUIRE) != 0;
+}
+
+/** The 512 leaves of a chunk, or NULL where RAM is not mapped by pages. */
+static uint64_t *chunk_leaves(struct dirty_log *d, uint64_t first_page)
+{
+	uint32_t level;
+	uint64_t *leaf = s2_leaf(d->s2, ipa(d->ram_ipa + first_page * PAGE_BYTES), &level);
+
+	return leaf != NULL && level == 3 ? leaf : NULL;
+}
+
+static void invalidate_all(struct dirty_log *d)
+{
+	const struct s2_config *cfg = &d->s2->cfg;
+
+	cfg->ops->publish(cfg->ops_ctx);
+	cfg->ops->invalidate(cfg->ops_ctx, d->ram_ipa, d->page_count);
+	cfg->ops->complete(cfg->ops_ctx);
+}
+
+/* ---- start and stop ---- */
+
+static void leaf_track(struct dirty_log *d, uint64_t *leaf)
+{
+	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & S2_SOFT_WRITE) == 0) {
+		return;
+	}
+	/* Without DBM a cleared S2AP[1] is a plain protection: set DBM first, so that no write faults in between. */
+	if (d->backend == DIRTY_HAFDBS) {
+		(void)arch_desc_set(leaf, S2_DBM);
+	}
+	(void)arch_desc_clear(leaf, S2_WRITE);
+}
+
+static void leaf_untrack(uint64_t *leaf)
+{
+	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & S2_SOFT_WRITE) == 0) {
+		return;
+	}
+	(void)arch_desc_set(leaf, S2_WRITE);
+	(void)arch_desc_clear(leaf, S2_DBM);
+}
+
+static void stop(void *ctx)
+{
+	struct dirty_log *d = ctx;
+
+	if (!tracking(d)) {
+		return;
+	}
+	__atomic_store_n(&d->on, 0u, __ATOMIC_RELEASE);
+	for (uint64_t page = 0; page < d->page_count; page += CHUNK_PAGES) {
+		uint64_t *leaf = chunk_leaves(d, page);
+
+		for (uint32_t i = 0; leaf != NULL && i < CHUNK_PAGES; i++) {
+			leaf_untrack(&leaf[i]);
+		}
+	}
+	invalidate_all(d);
+	for (uint64_t page = 0; page < d->page_count; page += CHUNK_PAGES) {
+		s2_join(d->s2, ipa(d->ram_ipa + page * PAGE_BYTES));
+	}
+}
+
+static enum err start(void *ctx)
+{
+	struct dirty_log *d = ctx;
+
+	if (tracking(d)) {
+		return ERR_BAD_STATE;
+	}
+	if (s2_split_cost(d->s2, ipa(d->ram_ipa), d->page_count) > s2_free_pages(d->s2)) {
+		return ERR_FULL;
+	}
+	for (uint64_t w = 0; w < BITMAP_WORDS(d->page_count); w++) {
+		(void)bitmap_take_word_atomic(d->log, w);
+	}
+	/* On before the first leaf is protected: a fault from here on is logged, and may be too early, never too late. */
+	__atomic_store_n(&d->on, 1u, __ATOMIC_SEQ_CST);
+	for (uint64_t page = 0; page < d->page_count; page += CHUNK_PAGES) {
+		enum err err = s2_split(d->s2, ipa(d->ram_ipa + page * PAGE_BYTES));
+		uint64_t *leaf;
+
+		if (err != ERR_OK) {
+			stop(d);
+			return err;
+		}
+		leaf = chunk_leaves(d, page);
+		for (uint32_t i = 0; leaf != NULL && i < CHUNK_PAGES; i++) {
+			leaf_track(d, &leaf[i]);
+		}
+	}
+	invalidate_all(d);
+	return ERR_OK;
+}
+
+/* ---- harvest ---- */
+
+/** Takes the dirty state of 64 pages; what was dirty is clean, and cached translations of it are stale. */
+static uint64_t word_take(struct dirty_log *d, uint64_t first_page, uint64_t *leaf)
+{
+	uint64_t logged = bitmap_take_word_atomic(d->log, first_page / WORD_PAGES);
+	uint64_t dirty = logged;
+
+	if (leaf == NULL) {
+		return dirty;
+	}
+	for (uint32_t i = 0; i < WORD_PAGES; i++) {
+		uint64_t desc = __atomic_load_n(&leaf[i], __ATOMIC_RELAXED);
+		bool take = d->backend == DIRTY_HAFDBS ? (desc & S2_DBM) != 0 : (logged >> i & 1u) != 0;
+
+		if (take && (desc & S2_WRITE) != 0) {
+			(void)arch_desc_clear(&leaf[i], S2_WRITE);
+			dirty |= BIT64(i);
+		}
+	}
+	return dirty;
+}
+
+/** Invalidates runs of dirty pages. Pages that were only marked by the hypervisor come along. */
+static void invalidate_words(struct dirty_log *d, uint64_t first_page, const uint64_t words[CHUNK_WORDS])
+{
+	const struct s2_config *cfg = &d->s2->cfg;
+	size_t from = bitmap_next_set(words, 0, CHUNK_PAGES);
+
+	if (from == CHUNK_PAGES) {
+		return;
+	}
+	/* Descriptors first: a walk after the invalidation must not bring the old one back. */
+	cfg->ops->publish(cfg->ops_ctx);
+	while (from < CHUNK_PAGES) {
+		size_t to = from + 1;
+
+		while (to < CHUNK_PAGES && bitmap_test(words, to)) {
+			to++;
+		}
+		cfg->ops->invalidate(cfg->ops_ctx, d->ram_ipa + (first_page + from) * PAGE_BYTES, to - from);
+		from = bitmap_next_set(words, to, CHUNK_PAGES);
+	}
+	cfg->ops->complete(cfg->ops_ctx);
+}
+
+static enum err harvest(void *ctx, struct dirty_cursor *cursor, uint64_t *map)
+{
+	struct dirty_log *d = ctx;
+	uint64_t words[CHUNK_WORDS];
+	uint64_t page = cursor->next_page;
+	uint64_t *leaf;
+
+	if (!tracking(d)) {
+		return ERR_LOST;
+	}
+	if (page % CHUNK_PAGES != 0 || page > d->page_count) {
+		return ERR_RANGE;
+	}
+	if (page == d->page_count) {
+		return ERR_OK;
+	}
+	leaf = chunk_leaves(d, page);
+	for (uint32_t w = 0; w < CHUNK_WORDS; w++) {
+		words[w] = word_take(d, page + w * WORD_PAGES, leaf == NULL ? NULL : &leaf[w * WORD_PAGES]);
+	}
+	invalidate_words(d, page, words);
+	for (uint32_t w = 0; w < CHUNK_WORDS; w++) {
+		map[page / WORD_PAGES + w] |= words[w];
+	}
+	cursor->next_page = page + CHUNK_PAGES;
+	return cursor->next_page == d->page_count ? ERR_OK : ERR_AGAIN;
+}
+
+static const struct dirty_ops hafdbs_ops = { .name = "hafdbs", .start = start, .harvest = harvest, .stop = stop };
+static const struct dirty_ops write_protect_ops = {
+	.name = "write-protect", .start = start, .harvest = harvest, .stop = stop
+};
+
+struct dirty dirty_log_tracker(struct dirty_log *d)
+{
+	return (struct dirty){ .ops = d->backend == DIRTY_HAFDBS ? &hafdbs_ops : &write_protect_ops, .ctx = d };
+}
+
+/* ---- writers ---- */
+
+enum dirty_fault dirty_log_fault(struct dirty_log *d, ipa_t at)
+{
+	uint64_t page = (at.v - d->ram_ipa) / PAGE_BYTES;
+	uint64_t *leaf;
+	uint32_t level;
+	enum dirty_fault result = DIRTY_FAULT_RETRY;
+
+	/* The lock keeps the leaf's table from being joined away; splits and joins are the only others that hold it. */
+	spin_lock(&d->s2->lock);
+	leaf = s2_leaf(d->s2, at, &level);
+	if (leaf != NULL && (__atomic_load_n(leaf, __ATOMIC_RELAXED) & S2_SOFT_WRITE) == 0) {
+		result = DIRTY_FAULT_FORBIDDEN;
+	} else if (leaf != NULL) {
+		(void)arch_desc_set(leaf, S2_WRITE);
+		if (at.v >= d->ram_ipa && page < d->page_count) {
+			bitmap_set_atomic(d->log, page);
+		}
+	}
+	spin_unlock(&d->s2->lock);
+	if (result == DIRTY_FAULT_RETRY && d->s2->cfg.ops->invalidate_local != NULL) {
+		d->s2->cfg.ops->invalidate_local(d->s2->cfg.ops_ctx, at.v);
+	}
+	return result;
+}
+
+void dirty_log_mark(struct dirty_log *d, uint64_t first_page, uint64_t page_count)
+{
+	if (!tracking(d) || first_page >= d->page_count) {
+		return;
+	}
+	page_count = MIN(page_count, d->page_count - first_page);
+	for (uint64_t i = 0; i < page_count; i++) {
+		bitmap_set_atomic(d->log, first_page + i);
+	}
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+#include <stddef.h>
+
+#include "core/base/assert.h"
+#include "core/base/bitmap.h"
+#include "core/base/bits.h"
+#include "core/vm/arch.h"
+#include "core/vm/stage2.h"
+
+#define S2_MEMATTR	  MASK64(5, 2)
+#define S2_MEMATTR_WB	  0xFu
+#define S2_MEMATTR_NGNRE  0x1u
+#define S2_MEMATTR_FWB_WB 0x6u
+#define S2_SH_INNER	  FIELD_PREP(MASK64(9, 8), 3)
+#define S2_AF		  BIT64(10)
+#define S2_XN		  BIT64(54)
+#define LEVEL_FIRST	  1u
+#define LEVEL_BLOCK	  2u
+#define LEVEL_LAST	  3u
+
+enum err s2_init(struct s2_table *t, const struct s2_config *cfg)
+{
+	if (cfg->pool_count > S2_POOL_MAX || ((uintptr_t)cfg->root % (S2_ROOT_PAGES * PAGE_BYTES)) != 0 ||
+		((uintptr_t)cfg->pool % PAGE_BYTES) != 0) {
+		return ERR_RANGE;
+	}
+	*t = (struct s2_table){ .cfg = *cfg, .free_count = cfg->pool_count };
+	return ERR_OK;
+}
+
+pa_t s2_root(const struct s2_table *t)
+{
+	return pa((uintptr_t)t->cfg.root);
+}
+
+/* ---- descriptors ---- */
+
+static uint64_t desc_load(const uint64_t *desc)
+{
+	return __atomic_load_n(desc, __ATOMIC_RELAXED);
+}
+
+static void desc_store(uint64_t *desc, uint64_t value)
+{
+	__atomic_store_n(desc, value, __ATOMIC_RELEASE);
+}
+
+static uint64_t leaf_make(const struct s2_table *t, struct s2_attr attr)
+{
+	uint64_t memory = attr.memory == S2_DEVICE ? S2_MEMATTR_NGNRE : t->cfg.fwb ? S2_MEMATTR_FWB_WB : S2_MEMATTR_WB;
+	uint64_t desc = S2_VALID | FIELD_PREP(S2_MEMATTR, memory) | S2_READ | S2_AF;
+
+	desc |= attr.memory == S2_DEVICE ? 0 : S2_SH_INNER;
+	desc |= attr.write ? S2_WRITE | S2_SOFT_WRITE : 0;
+	desc |= attr.execute ? 0 : S2_XN;
+	return desc;
+}
+
+static bool is_valid(uint64_t desc)
+{
+	return (desc & S2_VALID) != 0;
+}
+
+static bool is_table(uint64_t desc, uint32_t level)
+{
+	return level < LEVEL_LAST && (desc & (S2_VALID | S2_TABLE)) == (S2_VALID | S2_TABLE);
+}
+
+static uint64_t *table_of(uint64_t desc)
+{
+	return (uint64_t *)(uintptr_t)(desc & S2_ADDRESS);
+}
+
+static uint32_t level_shift(uint32_t level)
+{
+	return PAGE_SHIFT + 9u * (LEVEL_LAST - level);
+}
+
+static uint64_t level_pages(uint32_t level)
+{
+	return BIT64(level_shift(level) - PAGE_SHIFT);
+}
+
+/* ---- the pool ---- */
+
+static uint64_t *pool_take(struct s2_table *t)
+{
+	for (uint32_t i = 0; i < t->cfg.pool_count; i++) {
+		if (!bitmap_test(t->used, i)) {
+			bitmap_set(t->used, i);
+			t->free_count--;
+			return t->cfg.pool[i];
+		}
+	}
+	return NULL;
+}
+
+/** The table must be invalid for every walker by now. */
+static void pool_give(struct s2_table *t, uint64_t *table)
+{
+	size_t i = (size_t)((s2_page *)table - t->cfg.pool);
+
+	ASSERT(i < t->cfg.pool_count && bitmap_test(t->used, i));
+	for (uint32_t k = 0; k < S2_ENTRIES; k++) {
+		table[k] = 0;
+	}
+	bitmap_clear(t->used, i);
+	t->free_count++;
+}
+
+/* ---- walking ---- */
+
+/** The entry for ipa at the deepest level that exists, down to `last`. */
+static uint64_t *walk(struct s2_table *t, uint64_t ipa, uint32_t last, uint32_t *level)
+{
+	uint64_t *entry = &t->cfg.root[0][0] + (ipa >> level_shift(LEVEL_FIRST));
+	uint32_t at = LEVEL_FIRST;
+
+	while (at < last && is_table(desc_load(entry), at)) {
+		uint64_t *table = table_of(desc_load(entry));
+
+		at++;
+		entry = &table[(ipa >> level_shift(at)) % S2_ENTRIES];
+	}
+	*level = at;
+	return entry;
+}
+
+static bool range_ok(uint64_t ipa, uint64_t page_count)
+{
+	return (ipa & PAGE_MASK) == 0 && page_count <= BIT64(S2_IPA_BITS - PAGE_SHIFT) &&
+	       ipa <= BIT64(S2_IPA_BITS) - page_count * PAGE_BYTES;
+}
+
+/** The level of the largest leaf that may start here. */
+static uint32_t leaf_level(const struct s2_table *t, uint64_t ipa, uint64_t pa, uint64_t page_count)
+{
+	if (t->cfg.pages_only || ((ipa | pa) % BLOCK_BYTES) != 0 || page_count < PAGES_PER_BLOCK) {
+		return LEVEL_LAST;
+	}
+	return LEVEL_BLOCK;
+}
+
+/* ---- mapping ---- */
+
+/**
+ * Table pages that s2_map needs; UINT32_MAX when something is mapped already. A missing table is counted once: at the
+ * first of the leaves that it will hold.
+ */
+static uint32_t map_cost(struct s2_table *t, uint64_t ipa, uint64_t pa, uint64_t page_count)
+{
+	uint64_t first = ipa;
+	uint32_t cost = 0;
+
+	while (page_count > 0) {
+		uint32_t want = leaf_level(t, ipa, pa, page_count);
+		uint64_t pages = level_pages(want);
+		uint32_t level;
+
+		if (is_valid(desc_load(walk(t, ipa, want, &level)))) {
+			return UINT32_MAX;
+		}
+		for (; level < want; level++) {
+			uint64_t below = level_pages(level) * PAGE_BYTES;
+
+			if (ipa == first || ipa % below == 0) {
+				cost++;
+			}
+		}
+		ipa += pages * PAGE_BYTES;
+		pa += pages * PAGE_BYTES;
+		page_count -= pages;
+	}
+	return cost;
+}
+
+static void map_leaf(struct s2_table *t, uint64_t ipa, uint64_t desc, uint32_t want)
+{
+	uint32_t level;
+	uint64_t *entry = walk(t, ipa, want, &level);
+
+	while (level < want) {
+		uint64_t *table = pool_take(t);
+
+		ASSERT(table != NULL); /* reserved by map_cost */
+		desc_store(entry, (uintptr_t)table | S2_TABLE | S2_VALID);
+		level++;
+		entry = &table[(ipa >> level_shift(level)) % S2_ENTRIES];
+	}
+	desc_store(entry, desc | (want == LEVEL_LAST ? S2_TABLE : 0));
+}
+
+enum err s2_map(struct s2_table *t, ipa_t ipa, pa_t pa, uint64_t page_count, struct s2_attr attr)
+{
+	uint64_t at = ipa.v;
+	uint64_t to = pa.v;
+	uint64_t left = page_count;
+	uint32_t cost;
+	enum err err = ERR_OK;
+
+	if (!range_ok(ipa.v, page_count) || (pa.v & PAGE_MASK) != 0) {
+		return ERR_RANGE;
+	}
+	spin_lock(&t->lock);
+	cost = map_cost(t, at, to, left);
+	if (cost == UINT32_MAX) {
+		err = ERR_RANGE;
+	} else if (cost > t->free_count) {
+		err = ERR_FULL;
+	}
+	while (err == ERR_OK && left > 0) {
+		uint32_t level = leaf_level(t, at, to, left);
+
+		map_leaf(t, at, leaf_make(t, attr) | to, level);
+		at += level_pages(level) * PAGE_BYTES;
+		to += level_pages(level) * PAGE_BYTES;
+		left -= level_pages(level);
+	}
+	t->cfg.ops->publish(t->cfg.ops_ctx);
+	spin_unlock(&t->lock);
+	return err;
+}
+
+/* ---- blocks ---- */
+
+/** Break-before-make from a block to a table of pages, or back: the lock is held, faults in the gap wait for it. */
+static void replace(struct s2_table *t, uint64_t ipa, uint64_t *entry, uint64_t desc)
+{
+	desc_store(entry, 0);
+	t->cfg.ops->publish(t->cfg.ops_ctx);
+	t->cfg.ops->invalidate(t->cfg.ops_ctx, ipa, PAGES_PER_BLOCK);
+	t->cfg.ops->complete(t->cfg.ops_ctx);
+	desc_store(entry, desc);
+	t->cfg.ops->publish(t->cfg.ops_ctx);
+}
+
+static enum err split_locked(struct s2_table *t, uint64_t ipa)
+{
+	uint32_t level;
+	uint64_t *entry = walk(t, ipa, LEVEL_BLOCK, &level);
+	uint64_t block = desc_load(entry);
+	uint64_t *table;
+
+	if (level != LEVEL_BLOCK || !is_valid(block) || is_table(block, level)) {
+		return ERR_OK;
+	}
+	table = pool_take(t);
+	if (table == NULL) {
+		return ERR_FULL;
+	}
+	/* Blocks are never tracked, so no walker changes this one while it is copied. */
+	for (uint32_t i = 0; i < S2_ENTRIES; i++) {
+		table[i] = (block | S2_TABLE) + (uint64_t)i * PAGE_BYTES;
+	}
+	replace(t, ipa, entry, (uintptr_t)table | S2_TABLE | S2_VALID);
+	return ERR_OK;
+}
+
+enum err s2_split(struct s2_table *t, ipa_t ipa)
+{
+	enum err err;
+
+	if (ipa.v >= BIT64(S2_IPA_BITS)) {
+		return ERR_RANGE;
+	}
+	spin_lock(&t->lock);
+	err = split_locked(t, ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES));
+	spin_unlock(&t->lock);
+	return err;
+}
+
+/** One block would say the same as these pages; 0 otherwise. */
+static uint64_t joined(const uint64_t *table)
+{
+	uint64_t first = desc_load(&table[0]);
+
+	if (!is_valid(first) || ((first & S2_ADDRESS) % BLOCK_BYTES) != 0 || (first & S2_DBM) != 0) {
+		return 0;
+	}
+	for (uint32_t i = 1; i < S2_ENTRIES; i++) {
+		if (desc_load(&table[i]) != first + (uint64_t)i * PAGE_BYTES) {
+			return 0;
+		}
+	}
+	return first & ~S2_TABLE;
+}
+
+void s2_join(struct s2_table *t, ipa_t ipa)
+{
+	uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES);
+	uint64_t *entry, *table;
+	uint64_t block = 0;
+	uint32_t level;
+
+	if (t->cfg.pages_only || ipa.v >= BIT64(S2_IPA_BITS)) {
+		return;
+	}
+	spin_lock(&t->lock);
+	entry = walk(t, at, LEVEL_BLOCK, &level);
+	if (level == LEVEL_BLOCK && is_table(desc_load(entry), level)) {
+		table = table_of(desc_load(entry));
+		block = joined(table);
+		if (block != 0) {
+			replace(t, at, entry, block);
+			pool_give(t, table);
+		}
+	}
+	spin_unlock(&t->lock);
+}
+
+uint32_t s2_split_cost(struct s2_table *t, ipa_t ipa, uint64_t page_count)
+{
+	uint64_t end = ipa.v + page_count * PAGE_BYTES;
+	uint32_t cost = 0;
+
+	spin_lock(&t->lock);
+	for (uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES); at < end; at += BLOCK_BYTES) {
+		uint32_t level;
+		uint64_t desc = desc_load(walk(t, at, LEVEL_BLOCK, &level));
+
+		if (level == LEVEL_BLOCK && is_valid(desc) && !is_table(desc, level)) {
+			cost++;
+		}
+	}
+	spin_unlock(&t->lock);
+	return cost;
+}
+
+uint32_t s2_free_pages(struct s2_table *t)
+{
+	uint32_t n;
+
+	spin_lock(&t->lock);
+	n = t->free_count;
+	spin_unlock(&t->lock);
+	return n;
+}
+
+/* ---- changing what is mapped ---- */
+
+/** Splits the blocks that the range covers in part: at most the first and the last one. */
+static enum err split_ends(struct s2_table *t, uint64_t ipa, uint64_t end)
+{
+	enum err err = ERR_OK;
+
+	if (ipa % BLOCK_BYTES != 0 || end - ipa < BLOCK_BYTES) {
+		err = split_locked(t, ROUND_DOWN(ipa, (uint64_t)BLOCK_BYTES));
+	}
+	if (err == ERR_OK && end % BLOCK_BYTES != 0) {
+		err = split_locked(t, ROUND_DOWN(end, (uint64_t)BLOCK_BYTES));
+	}
+	return err;
+}
+
+enum change { CHANGE_UNMAP, CHANGE_READ_ONLY, CHANGE_WRITABLE };
+
+static void leaf_change(uint64_t *leaf, enum change change)
+{
+	switch (change) {
+	case CHANGE_UNMAP:
+		desc_store(leaf, 0);
+		break;
+	case CHANGE_READ_ONLY:
+		(void)arch_desc_clear(leaf, S2_WRITE | S2_SOFT_WRITE | S2_DBM);
+		break;
+	case CHANGE_WRITABLE:
+		(void)arch_desc_set(leaf, S2_WRITE | S2_SOFT_WRITE);
+		break;
+	}
+}
+
+static enum err range_change(struct s2_table *t, uint64_t ipa, uint64_t page_count, enum change change)
+{
+	uint64_t end = ipa + page_count * PAGE_BYTES;
+	enum err err;
+
+	if (!range_ok(ipa, page_count)) {
+		return ERR_RANGE;
+	}
+	spin_lock(&t->lock);
+	err = split_ends(t, ipa, end);
+	for (uint64_t at = ipa; err == ERR_OK && at < end;) {
+		uint32_t level;
+		uint64_t *leaf = walk(t, at, LEVEL_LAST, &level);
+
+		if (is_valid(desc_load(leaf))) {
+			leaf_change(leaf, change);
+		}
+		at = ROUND_DOWN(at, BIT64(level_shift(level))) + BIT64(level_shift(level));
+	}
+	if (err == ERR_OK) {
+		t->cfg.ops->publish(t->cfg.ops_ctx);
+		t->cfg.ops->invalidate(t->cfg.ops_ctx, ipa, page_count);
+		t->cfg.ops->complete(t->cfg.ops_ctx);
+	}
+	spin_unlock(&t->lock);
+	return err;
+}
+
+enum err s2_unmap(struct s2_table *t, ipa_t ipa, uint64_t page_count)
+{
+	return range_change(t, ipa.v, page_count, CHANGE_UNMAP);
+}
+
+enum err s2_protect(struct s2_table *t, ipa_t ipa, uint64_t page_count, bool write)
+{
+	return range_change(t, ipa.v, page_count, write ? CHANGE_WRITABLE : CHANGE_READ_ONLY);
+}
+
+uint64_t *s2_leaf(struct s2_table *t, ipa_t ipa, uint32_t *level)
+{
+	uint64_t *entry;
+
+	if (ipa.v >= BIT64(S2_IPA_BITS)) {
+		return NULL;
+	}
+	entry = walk(t, ipa.v, LEVEL_LAST, level);
+	return is_valid(desc_load(entry)) ? entry : NULL;
+}
+
+bool s2_is_mapped(struct s2_table *t, ipa_t ipa)
+{
+	uint32_t level;
+	bool mapped;
+
+	spin_lock(&t->lock);
+	mapped = s2_leaf(t, ipa, &level) != NULL;
+	spin_unlock(&t->lock);
+	return mapped;
+}
