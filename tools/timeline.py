@@ -40,18 +40,19 @@ def nice_step(top, count=5):
 
 
 def draw(rounds, parts_us, title):
-    """rounds: dicts with pages, zero, us, dirty. parts_us: the blackout by part. Returns SVG."""
+    """rounds: dicts with pages (with contents), zero, us, dirty. parts_us: the blackout by part. Returns SVG."""
     parts_us = {name: parts_us.get(name, 0) for name, _ in PARTS}
     blackout_us = sum(parts_us.values())
     total_us = max(1, sum(r["us"] for r in rounds) + blackout_us)
-    top = max([1] + [r["pages"] for r in rounds] + [r["dirty"] for r in rounds])
+    top = max([1] + [r["pages"] + r["zero"] for r in rounds] + [r["dirty"] for r in rounds])
     plot_w, plot_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
     def x(us):
         return LEFT + plot_w * us / total_us
 
     def y(pages):
-        return TOP + plot_h * (1 - pages / top)
+        # Square root: the first round is all of RAM, the last ones a few pages, and both are to be seen.
+        return TOP + plot_h * (1 - (pages / top) ** 0.5)
 
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">',
            f"<style>{STYLE}</style>", f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
@@ -63,20 +64,23 @@ def draw(rounds, parts_us, title):
         legend += 40 + 7 * len(text)
     out.append(f'<line class="dirty" x1="{legend}" y1="44" x2="{legend + 14}" y2="44"/>'
                f'<text x="{legend + 20}" y="48">dirty after the round</text>')
-    step = nice_step(top)
-    for pages in range(0, top + 1, step):
+    ticks = [0]
+    for power in range(len(str(top))):
+        ticks += [m * 10 ** power for m in (1, 2, 5) if m * 10 ** power <= top]
+    ticks = [t for t in ticks if t == 0 or t * 60 > top]
+    for pages in ticks:
         out.append(f'<line class="grid" x1="{LEFT}" y1="{y(pages):.1f}" x2="{WIDTH - RIGHT}" y2="{y(pages):.1f}"/>'
                    f'<text x="{LEFT - 8}" y="{y(pages) + 4:.1f}" text-anchor="end">{pages}</text>')
     out.append(f'<text x="16" y="{TOP + plot_h / 2:.0f}" transform="rotate(-90 16 {TOP + plot_h / 2:.0f})" '
-               f'text-anchor="middle">pages of 4 KiB</text>')
+               f'text-anchor="middle">pages of 4 KiB (square-root scale)</text>')
 
     at, line = 0, []
     for number, r in enumerate(rounds):
         x0, x1 = x(at), x(at + r["us"])
         width = max(1.0, x1 - x0 - 1)
-        zero_top = y(r["pages"])
-        sent_top = y(max(0, r["pages"] - r["zero"]))
-        name = f"round {r.get('round', number) + 1}: {r['pages']} pages, {r['zero']} of them zero, {r['us'] / 1000:.0f} ms, " \
+        zero_top = y(r["pages"] + r["zero"])
+        sent_top = y(r["pages"])
+        name = f"round {r.get('round', number) + 1}: {r['pages']} pages and {r['zero']} zero pages, {r['us'] / 1000:.0f} ms, " \
                f"{r['dirty']} dirty after"
         out.append(f'<g><title>{name}</title><rect class="zero" x="{x0:.1f}" y="{zero_top:.1f}" width="{width:.1f}" '
                    f'height="{max(0.0, sent_top - zero_top):.1f}"/><rect class="sent" x="{x0:.1f}" y="{sent_top:.1f}" '
