@@ -23,24 +23,13 @@ void ethernet_reap(struct ethernet *e)
 		if (tx->done_at > done) {
 			return;
 		}
-		(void)pbuf_free(tx->p);
-		tx->p = NULL;
+		if (tx->p != NULL) {
+			(void)pbuf_free(tx->p);
+		} else {
+			tx->join->busy = false;
+		}
 		e->tx_tail++;
 	}
-}
-
-static enum err nic_send(struct ethernet *e, struct pbuf *p)
-{
-	struct nic_segment segments[NIC_SEGMENTS_MAX];
-	uint32_t count = 0;
-
-	for (const struct pbuf *q = p; q != NULL; q = q->next) {
-		ASSERT(count < NIC_SEGMENTS_MAX);
-		if (q->len != 0) {
-			segments[count++] = (struct nic_segment){ .bytes = q->payload, .len_bytes = q->len };
-		}
-	}
-	return e->nic.ops->send(e->nic.ctx, segments, count);
 }
 
 static err_t refuse(struct ethernet *e)
@@ -50,64 +39,118 @@ static err_t refuse(struct ethernet *e)
 	return LWIP_ERR_MEM;
 }
 
-/** Queue p, to which the caller has given us a reference. */
-static err_t queue(struct ethernet *e, struct pbuf *p)
+static enum err queue(struct ethernet *e, const struct nic_segment *segments, uint32_t count, struct pbuf *p,
+		      struct ethernet_join *join)
 {
-	if (e->tx_head - e->tx_tail == ETHERNET_TX_COUNT_MAX || nic_send(e, p) != ERR_OK) {
-		(void)pbuf_free(p);
-		return refuse(e);
+	enum err err = e->nic.ops->send(e->nic.ctx, segments, count);
+
+	if (err == ERR_OK) {
+		e->tx[e->tx_head % ETHERNET_TX_COUNT_MAX] = (struct ethernet_tx){
+			.p = p,
+			.join = join,
+			.done_at = e->nic.ops->tx_queued(e->nic.ctx),
+		};
+		e->tx_head++;
+		e->tx_count++;
 	}
-	e->tx[e->tx_head % ETHERNET_TX_COUNT_MAX] = (struct ethernet_tx){
-		.p = p,
-		.done_at = e->nic.ops->tx_queued(e->nic.ctx),
-	};
-	e->tx_head++;
-	e->tx_count++;
-	return LWIP_ERR_OK;
+	return err;
+}
+
+static enum err queue_pieces(struct ethernet *e, struct pbuf *p)
+{
+	struct nic_segment segments[NIC_SEGMENTS_MAX];
+	uint32_t count = 0;
+	enum err err;
+
+	for (const struct pbuf *q = p; q != NULL; q = q->next) {
+		if (q->len != 0) {
+			ASSERT(count < NIC_SEGMENTS_MAX);
+			segments[count++] = (struct nic_segment){ .bytes = q->payload, .len_bytes = q->len };
+		}
+	}
+	err = queue(e, segments, count, p, NULL);
+	if (err == ERR_OK) {
+		pbuf_ref(p);
+	}
+	return err;
+}
+
+static struct ethernet_join *free_join(struct ethernet *e)
+{
+	for (uint32_t i = 0; i < ETHERNET_JOIN_COUNT; i++) {
+		if (!e->joins[i].busy) {
+			return &e->joins[i];
+		}
+	}
+	return NULL;
+}
+
+/** Many small messages in one segment. Buffers apart from lwIP's pools, which the messages themselves may have used up. */
+static enum err queue_joined(struct ethernet *e, const struct pbuf *p)
+{
+	struct ethernet_join *join = free_join(e);
+	struct nic_segment segment;
+	enum err err;
+
+	if (join == NULL || p->tot_len > sizeof(join->bytes)) {
+		return ERR_FULL;
+	}
+	segment.bytes = join->bytes;
+	segment.len_bytes = pbuf_copy_partial(p, join->bytes, p->tot_len, 0);
+	err = queue(e, &segment, 1, NULL, join);
+	if (err == ERR_OK) {
+		join->busy = true;
+		e->tx_joined_count++;
+	}
+	return err;
 }
 
 /** lwIP's linkoutput. lwIP does not touch what has another reference, ours, until that is gone. */
 static err_t link_output(struct netif *netif, struct pbuf *p)
 {
 	struct ethernet *e = netif->state;
+	enum err err;
 
 	if (e->tx_head - e->tx_tail == ETHERNET_TX_COUNT_MAX) {
 		ethernet_reap(e);
 	}
-	if (pbuf_clen(p) > NIC_SEGMENTS_MAX) {
-		/* Many small messages in one segment: join them. */
-		struct pbuf *joined = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
-
-		e->tx_joined_count++;
-		return joined == NULL ? refuse(e) : queue(e, joined);
+	if (e->tx_head - e->tx_tail == ETHERNET_TX_COUNT_MAX) {
+		return refuse(e);
 	}
-	pbuf_ref(p);
-	return queue(e, p);
+	err = pbuf_clen(p) > NIC_SEGMENTS_MAX ? queue_joined(e, p) : queue_pieces(e, p);
+	return err == ERR_OK ? LWIP_ERR_OK : refuse(e);
+}
+
+static const ip4_addr_t *next_hop(const struct netif *netif, const ip4_addr_t *to)
+{
+	if (!ip4_addr_net_eq(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
+	    !ip4_addr_isany_val(*netif_ip4_gw(netif))) {
+		return netif_ip4_gw(netif);
+	}
+	return to;
 }
 
 /*
- * A packet of several pieces points at bytes of the session, which are released by what TCP and
- * the NIC still hold. It must not wait in the ARP table where neither counts it: while the
- * address is unknown it is lost, and TCP sends it again.
+ * Nothing waits in the ARP table. A packet may point at bytes of the session, which are released
+ * by what TCP and the NIC hold, and a third holder would not be counted. And lwIP asks for a lost
+ * address only once a second. So while the address is unknown the packet stays with TCP, as if the NIC
+ * were full, and the question is repeated at a pace of our own.
  */
 static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
 {
-	const ip4_addr_t *hop = to;
-	struct eth_addr *mac;
+	struct ethernet *e = netif->state;
+	const ip4_addr_t *hop = next_hop(netif, to);
 	const ip4_addr_t *found;
+	struct eth_addr *mac;
 
-	if (p->next == NULL) {
+	if (etharp_find_addr(netif, hop, &mac, &found) >= 0) {
 		return etharp_output(netif, p, to);
 	}
-	if (!ip4_addr_net_eq(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
-	    !ip4_addr_isany_val(*netif_ip4_gw(netif))) {
-		hop = netif_ip4_gw(netif);
-	}
-	if (etharp_find_addr(netif, hop, &mac, &found) < 0) {
+	if (sys_now() - e->arp_asked_ms >= ETHERNET_ARP_PACE_MS) {
+		e->arp_asked_ms = sys_now();
 		(void)etharp_query(netif, hop, NULL);
-		return LWIP_ERR_OK;
 	}
-	return etharp_output(netif, p, to);
+	return refuse(e);
 }
 
 /* ---- in ---- */
@@ -176,6 +219,7 @@ enum err ethernet_init(struct ethernet *e, const struct nic *nic, const uint8_t 
 
 	memset(e, 0, sizeof(*e));
 	e->nic = *nic;
+	e->arp_asked_ms = sys_now() - ETHERNET_ARP_PACE_MS;
 	if (nic->ops->mtu(nic->ctx) < MTU_BYTES_MIN) {
 		return ERR_RANGE;
 	}

@@ -12,10 +12,19 @@
 #include "net/nic.h"
 
 #define ETHERNET_TX_COUNT_MAX	256u	/* frames at the NIC; a power of two */
+#define ETHERNET_JOIN_COUNT	8u	/* of those, frames of too many pieces, copied into one */
+#define ETHERNET_ARP_PACE_MS	20u	/* between two questions for an address that does not answer */
 
-/** A frame the NIC reads from until its counter reaches done_at. */
+/** A frame that was joined. */
+struct ethernet_join {
+	bool busy;
+	uint8_t bytes[NIC_FRAME_BYTES_MAX];
+};
+
+/** A frame the NIC reads from until its counter reaches done_at: one of p and join. */
 struct ethernet_tx {
 	struct pbuf *p;
+	struct ethernet_join *join;
 	uint64_t done_at;
 };
 
@@ -25,7 +34,9 @@ struct ethernet {
 	struct ethernet_tx tx[ETHERNET_TX_COUNT_MAX];
 	uint32_t tx_head;	/* next to fill; wraps */
 	uint32_t tx_tail;	/* oldest */
-	bool tx_refused;	/* the NIC was full: senders should try again */
+	struct ethernet_join joins[ETHERNET_JOIN_COUNT];
+	bool tx_refused;	/* no room, or no hardware address yet: senders should try again */
+	uint32_t arp_asked_ms;
 	uint64_t rx_count, rx_filtered_count, rx_dropped_count, tx_count, tx_refused_count, tx_joined_count;
 };
 

@@ -100,7 +100,7 @@ static void let_go(struct stream *s)
 	uint64_t queued = s->table->nic.ops->tx_queued(s->table->nic.ctx);
 
 	for (uint32_t i = 0; i < s->send_count; i++) {
-		struct stream_send *send = &s->sends[(s->send_first + i) % STREAM_SEND_COUNT_MAX];
+		struct stream_send *send = &s->sends[(s->send_first + i) % STREAM_QUEUE_COUNT];
 
 		if (send->let_go) {
 			continue;
@@ -117,15 +117,19 @@ static void release(struct stream *s, uint64_t done)
 {
 	let_go(s);
 	for (uint32_t n = s->send_count; n != 0; n--) {
-		const struct stream_send *send = &s->sends[s->send_first];
-		uint32_t cookie = send->cookie;
+		const struct stream_send send = s->sends[s->send_first];
 
-		if (!send->let_go || send->done_at > done) {
+		if (!send.let_go || send.done_at > done) {
 			break;
 		}
-		s->send_first = (s->send_first + 1u) % STREAM_SEND_COUNT_MAX;
+		s->send_first = (s->send_first + 1u) % STREAM_QUEUE_COUNT;
 		s->send_count--;
-		s->events->released(s->owner, id_of(s), cookie);
+		if (send.copied_bytes != 0) {
+			s->copy_count--;
+			s->copied_bytes -= send.copied_bytes;
+		} else {
+			s->events->released(s->owner, id_of(s), send.cookie);
+		}
 	}
 }
 
@@ -543,12 +547,12 @@ static enum err op_connect(void *ctx, const struct net_addr *to, const struct st
 	return ERR_OK;
 }
 
-/** Common to both ways of sending. */
-static enum err send(struct stream *s, const uint8_t *bytes, size_t len_bytes, uint8_t flags)
+/** Common to both ways of sending: the bytes go to TCP, and their end into the stream's queue. */
+static enum err send(struct stream *s, const uint8_t *bytes, size_t len_bytes, uint8_t flags, struct stream_send entry)
 {
 	bool idle;
 
-	if (s == NULL || s->closing || s->pcb == NULL) {
+	if (s->closing || s->pcb == NULL) {
 		return ERR_LOST;
 	}
 	if (s->state == STREAM_STATE_CONNECTING) {
@@ -566,31 +570,27 @@ static enum err send(struct stream *s, const uint8_t *bytes, size_t len_bytes, u
 	if (idle) {
 		s->progress_us = now_us(s->table);
 	}
+	entry.end_seq = s->pcb->snd_lbb;
+	s->sends[(s->send_first + s->send_count) % STREAM_QUEUE_COUNT] = entry;
+	s->send_count++;
+	(void)tcp_output(s->pcb);	/* what the NIC cannot take now is sent by a later poll */
 	return ERR_OK;
 }
 
 static enum err op_send(void *ctx, stream_id id, const uint8_t *bytes, size_t len_bytes, uint32_t cookie)
 {
 	struct stream *s = find(ctx, id);
-	enum err err;
 
+	if (s == NULL) {
+		return ERR_LOST;
+	}
 	if (len_bytes == 0 || len_bytes > FRAME_BYTES) {
 		return ERR_RANGE;
 	}
-	if (s != NULL && s->send_count == STREAM_SEND_COUNT_MAX) {
+	if (s->send_count - s->copy_count == STREAM_SEND_COUNT_MAX) {
 		return ERR_FULL;
 	}
-	err = send(s, bytes, len_bytes, 0);
-	if (err != ERR_OK) {
-		return err;
-	}
-	s->sends[(s->send_first + s->send_count) % STREAM_SEND_COUNT_MAX] = (struct stream_send){
-		.cookie = cookie,
-		.end_seq = s->pcb->snd_lbb,
-	};
-	s->send_count++;
-	(void)tcp_output(s->pcb);	/* what the NIC cannot take now is sent by a later poll */
-	return ERR_OK;
+	return send(s, bytes, len_bytes, 0, (struct stream_send){ .cookie = cookie });
 }
 
 static enum err op_send_copy(void *ctx, stream_id id, const uint8_t *bytes, size_t len_bytes)
@@ -598,12 +598,19 @@ static enum err op_send_copy(void *ctx, stream_id id, const uint8_t *bytes, size
 	struct stream *s = find(ctx, id);
 	enum err err;
 
+	if (s == NULL) {
+		return ERR_LOST;
+	}
 	if (len_bytes == 0 || len_bytes > STREAM_COPY_BYTES_MAX) {
 		return ERR_RANGE;
 	}
-	err = send(s, bytes, len_bytes, TCP_WRITE_FLAG_COPY);
+	if (s->copy_count == STREAM_COPY_COUNT_MAX || s->copied_bytes + len_bytes > STREAM_COPIED_BYTES_MAX) {
+		return ERR_FULL;
+	}
+	err = send(s, bytes, len_bytes, TCP_WRITE_FLAG_COPY, (struct stream_send){ .copied_bytes = (uint32_t)len_bytes });
 	if (err == ERR_OK) {
-		(void)tcp_output(s->pcb);
+		s->copy_count++;
+		s->copied_bytes += (uint32_t)len_bytes;
 	}
 	return err;
 }

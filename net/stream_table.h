@@ -23,6 +23,9 @@
 #define STREAM_COUNT_MAX	24u	/* two epochs of data channels and control, strangers, and what still drains */
 #define STREAM_SEND_COUNT_MAX	20u	/* buffers one stream may hold by reference */
 #define STREAM_COPY_BYTES_MAX	8192u
+#define STREAM_COPY_COUNT_MAX	24u	/* unacknowledged copies of one stream ... */
+#define STREAM_COPIED_BYTES_MAX	32768u	/* ... and their bytes, so that lwIP's pools last for acknowledgements */
+#define STREAM_QUEUE_COUNT	(STREAM_SEND_COUNT_MAX + STREAM_COPY_COUNT_MAX)
 #define STREAM_CLOSE_TIMEOUT_US	5000000u
 #define LISTENER_COUNT_MAX	2u
 #define RECEIVED_COUNT_MAX	16u	/* pieces that one frame or timer may bring */
@@ -30,9 +33,10 @@
 
 enum stream_state { STREAM_STATE_FREE, STREAM_STATE_CONNECTING, STREAM_STATE_OPEN, STREAM_STATE_DEAD };
 
-/** A buffer lent by the session. */
+/** A buffer lent by the session, or bytes copied for it. */
 struct stream_send {
 	uint32_t cookie;
+	uint32_t copied_bytes;	/* 0: lent */
 	uint32_t end_seq;	/* sequence number behind its last byte */
 	bool let_go;		/* TCP holds it no more */
 	uint64_t done_at;	/* then: the NIC's counter that ends its last use */
@@ -54,8 +58,9 @@ struct stream {
 	enum stream_end how;
 	uint64_t close_deadline_us;
 	uint64_t progress_us;
-	struct stream_send sends[STREAM_SEND_COUNT_MAX];
+	struct stream_send sends[STREAM_QUEUE_COUNT];	/* in the order of their bytes */
 	uint32_t send_first, send_count;
+	uint32_t copy_count, copied_bytes;
 };
 
 struct listener {

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+#include "tests/net/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/bits.h"
+#include "core/base/bytes.h"
+
+#define FLIGHT_COUNT_MAX	4096u
+#define BACKLOG_US_MAX		8000u	/* what a direction may be behind before it drops */
+#define STEPS_MAX		20000000u
+
+/** A frame between the hosts. */
+struct flight {
+	bool used;
+	uint32_t to;
+	uint64_t at_us;
+	size_t len;
+	uint8_t bytes[NIC_FRAME_BYTES_MAX];
+};
+
+struct wire {
+	const struct wire_config *config;
+	uint64_t now_us;
+	uint64_t random_state;
+	int fd[WIRE_HOST_COUNT];
+	pid_t pid[WIRE_HOST_COUNT];
+	uint64_t wake_us[WIRE_HOST_COUNT];
+	uint64_t line_free_us[WIRE_HOST_COUNT];	/* by sender */
+	bool done[WIRE_HOST_COUNT];
+	bool failed;
+};
+
+static struct flight flights[FLIGHT_COUNT_MAX];
+
+static uint64_t wire_random(struct wire *w)
+{
+	w->random_state ^= w->random_state << 13;
+	w->random_state ^= w->random_state >> 7;
+	w->random_state ^= w->random_state << 17;
+	return w->random_state >> 11;
+}
+
+static bool chance(struct wire *w, uint32_t permille)
+{
+	return wire_random(w) % 1000 < permille;
+}
+
+static void launch(struct wire *w, uint32_t from, const uint8_t *bytes, size_t len, uint64_t depart_us)
+{
+	for (uint32_t i = 0; i < FLIGHT_COUNT_MAX; i++) {
+		struct flight *f = &flights[i];
+
+		if (!f->used) {
+			uint32_t jitter_us = w->config->jitter_us;
+
+			f->used = true;
+			f->to = 1 - from;
+			f->at_us = depart_us + w->config->delay_us + (jitter_us == 0 ? 0 : wire_random(w) % jitter_us);
+			f->len = len;
+			memcpy(f->bytes, bytes, len);
+			if (chance(w, w->config->corrupt_permille)) {
+				f->bytes[wire_random(w) % len] ^= (uint8_t)(1u << wire_random(w) % 8);
+			}
+			return;
+		}
+	}
+}
+
+static void on_frame(struct wire *w, uint32_t from, const uint8_t *bytes, size_t len)
+{
+	const struct wire_config *c = w->config;
+	uint64_t depart_us = MAX(w->now_us, w->line_free_us[from]);
+
+	if (c->cut_at_us != 0 && w->now_us >= c->cut_at_us) {
+		return;
+	}
+	if (depart_us - w->now_us > BACKLOG_US_MAX) {
+		return;
+	}
+	depart_us += len / c->bytes_per_us;
+	w->line_free_us[from] = depart_us;
+	if (chance(w, c->loss_permille)) {
+		return;
+	}
+	launch(w, from, bytes, len, depart_us);
+	if (chance(w, c->duplicate_permille)) {
+		launch(w, from, bytes, len, depart_us);
+	}
+}
+
+/** Tell a host the time and run it once. */
+static void step(struct wire *w, uint32_t i)
+{
+	uint8_t message[1 + NIC_FRAME_BYTES_MAX] = { WIRE_MSG_STEP };
+
+	store_le64(message + 1, w->now_us);
+	if (send(w->fd[i], message, 9, MSG_NOSIGNAL) != 9) {
+		w->failed = true;
+		return;
+	}
+	for (;;) {
+		ssize_t len = recv(w->fd[i], message, sizeof(message), 0);
+
+		if (len <= 0) {
+			w->failed = true;
+			return;
+		}
+		if (message[0] == WIRE_MSG_DONE) {
+			w->wake_us[i] = load_le64(message + 1);
+			w->done[i] = message[9] != 0;
+			return;
+		}
+		on_frame(w, i, message + 1, (size_t)len - 1);
+	}
+}
+
+/** Hand the due frames to host i, in the order of their times. */
+static void deliver(struct wire *w, uint32_t i)
+{
+	for (;;) {
+		struct flight *first = NULL;
+		uint8_t message[1 + NIC_FRAME_BYTES_MAX];
+
+		for (uint32_t k = 0; k < FLIGHT_COUNT_MAX; k++) {
+			struct flight *f = &flights[k];
+
+			if (f->used && f->to == i && f->at_us <= w->now_us && (first == NULL || f->at_us < first->at_us)) {
+				first = f;
+			}
+		}
+		if (first == NULL) {
+			return;
+		}
+		message[0] = WIRE_MSG_FRAME;
+		memcpy(message + 1, first->bytes, first->len);
+		if (send(w->fd[i], message, 1 + first->len, MSG_NOSIGNAL) < 0) {
+			w->failed = true;
+			return;
+		}
+		first->used = false;
+		w->wake_us[i] = w->now_us;
+	}
+}
+
+static uint64_t next_time(const struct wire *w)
+{
+	uint64_t next = MIN(w->wake_us[0], w->wake_us[1]);
+
+	for (uint32_t k = 0; k < FLIGHT_COUNT_MAX; k++) {
+		if (flights[k].used) {
+			next = MIN(next, flights[k].at_us);
+		}
+	}
+	return next;
+}
+
+static void fork_host(struct wire *w, uint32_t i)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	w->pid[i] = fork();
+	assert_true(w->pid[i] >= 0);
+	if (w->pid[i] == 0) {
+		(void)close(pair[0]);
+		if (i == 1) {
+			(void)close(w->fd[0]);
+		}
+		node_main(w->config, i, pair[1]);
+	}
+	(void)close(pair[1]);
+	w->fd[i] = pair[0];
+}
+
+static void reap(struct wire *w, uint32_t i)
+{
+	int status = 0;
+
+	(void)close(w->fd[i]);
+	assert_int_equal(waitpid(w->pid[i], &status, 0), w->pid[i]);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		w->failed = true;
+	}
+}
+
+uint64_t wire_run(const struct wire_config *config)
+{
+	struct wire w = { .config = config, .random_state = config->seed * 0x2545f4914f6cdd1du + 0x9e3779b9u };
+	bool late = false;
+
+	memset(flights, 0, sizeof(flights));
+	fork_host(&w, 0);
+	fork_host(&w, 1);
+	for (uint32_t n = 0; n < STEPS_MAX && !w.failed && !(w.done[0] && w.done[1]); n++) {
+		w.now_us = MAX(next_time(&w), w.now_us);
+		if (w.now_us > config->limit_us) {
+			late = true;
+			break;
+		}
+		for (uint32_t i = 0; i < WIRE_HOST_COUNT && !w.failed; i++) {
+			deliver(&w, i);
+			if (w.wake_us[i] <= w.now_us) {
+				step(&w, i);
+			}
+		}
+	}
+	reap(&w, 0);
+	reap(&w, 1);
+	if (w.failed) {
+		fail_msg("a host failed, seed %llu", (unsigned long long)config->seed);
+	}
+	if (late || !(w.done[0] && w.done[1])) {
+		fail_msg("not done by %llu us (host 0 %s, host 1 %s), seed %llu", (unsigned long long)w.now_us,
+			 w.done[0] ? "done" : "not done", w.done[1] ? "done" : "not done", (unsigned long long)config->seed);
+	}
+	return w.now_us;
+}
