@@ -6,3 +6,9 @@ fake-src += tests/fake/null_seal.c
 fake-src += tests/fake/fake_host.c
 fake-src += tests/fake/fake_tls.c
 fake-src += tests/fake/fake_streams.c
+
+# A VM, a device, a tracker and a link for the engine.
+fake-src += tests/fake/fake_vm.c
+fake-src += tests/fake/fake_device.c
+fake-src += tests/fake/fake_dirty.c
+fake-src += tests/fake/fake_link.c

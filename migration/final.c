@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/*
+ * The blackout at the source, HELD: vCPUs park, devices stop while pages go on, the last harvest, VM records, device images,
+ * totals. Every step is begun and polled.
+ */
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/bytes.h"
+#include "core/base/fmt.h"
+#include "migration/digest.h"
+#include "migration/engine_ctx.h"
+#include "migration/totals.h"
+
+void final_begin(struct engine *e)
+{
+	struct source *src = &e->src;
+	uint64_t now = engine_now(e);
+	uint64_t ms = e->params.x_handover_timeout_ms != 0 ? e->params.x_handover_timeout_ms : 4u * e->params.downtime_limit_ms;
+
+	src->at = (struct blackout){ .begun = now };
+	src->deadline_us = now + ms * 1000u;
+	src->was_running = e->power.run_wanted;
+	src->pre_harvested = false;
+	src->bucket.rate = 0;		/* no limit in the blackout */
+	harvest_begin(e);
+	e->link.ops->blackout(e->link.ctx, true);
+	engine_set_status(e, MIG_STATUS_DEVICE);
+	power_stop(&e->power, &e->vm);
+	src->phase = SRC_STOP;
+}
+
+/** Devices take their time to stop: meanwhile send what the vCPUs wrote last. */
+static bool pages_while_stopping(struct engine *e)
+{
+	enum err err;
+
+	if (!e->src.pre_harvested) {
+		err = harvest_slice(e);
+		e->src.pre_harvested = err == ERR_OK;
+		return true;
+	}
+	return e->src.ram.left != 0 && pages_slice(e) == ERR_OK;
+}
+
+static bool stop_step(struct engine *e)
+{
+	if (e->power.phase == POWER_STOPPING) {
+		return pages_while_stopping(e);
+	}
+	if (e->power.phase != POWER_STEADY) {
+		return false;
+	}
+	if (e->power.err != ERR_OK) {
+		source_fail(e, HANDOVER_EV_FAIL, "%s", e->power.reason);
+		return true;
+	}
+	e->src.at.parked = e->power.parked_us;
+	e->src.at.devices = engine_now(e);
+	device_set_goto(&e->devices, DEVICE_STOP_COPY);
+	harvest_begin(e);
+	e->src.phase = SRC_LAST_HARVEST;
+	return true;
+}
+
+/** Nothing writes any more: device logs are final too. */
+static bool last_harvest_step(struct engine *e)
+{
+	if (harvest_slice(e) == ERR_OK) {
+		e->src.phase = SRC_LAST_SEND;
+	}
+	return true;
+}
+
+static void records_begin(struct engine *e)
+{
+	enum err err = e->vm.ops->records_prepare(e->vm.ctx);
+
+	if (err != ERR_OK) {
+		source_fail(e, HANDOVER_EV_FAIL, "the VM's interrupts could not be drained: %s", err_name(err));
+		return;
+	}
+	records_start(&e->records, e->hash);
+	for (uint32_t i = 0; i < e->devices.count; i++) {
+		device_image_start(&e->devices.run[i], e->hash);
+	}
+	e->src.phase = SRC_RECORDS;
+}
+
+static bool last_send_step(struct engine *e)
+{
+	if (e->src.ram.left != 0) {
+		return pages_slice(e) == ERR_OK;
+	}
+	e->src.at.pages = engine_now(e);
+	if (e->caps.x_verify_ram) {
+		e->hash->start(&e->src.ram_hash);
+		e->src.hash_page = 0;
+		e->src.phase = SRC_VERIFY;
+		return true;
+	}
+	records_begin(e);
+	return true;
+}
+
+static bool verify_step(struct engine *e)
+{
+	if (engine_hash_ram(e, &e->src.ram_hash, &e->src.hash_page)) {
+		e->hash->finish(&e->src.ram_hash, e->src.ram_hash_value);
+		records_begin(e);
+	}
+	return true;
+}
+
+static bool records_step(struct engine *e)
+{
+	uint32_t index = e->records.count;
+	enum err err = records_send(&e->records, e->hash, &e->vm, &e->link, e->scratch);
+
+	switch (err) {
+	case ERR_OK:
+		return true;
+	case ERR_END:
+		e->src.phase = SRC_IMAGES;
+		return true;
+	case ERR_FULL:
+	case ERR_LOST:		/* the link's event tells */
+	case ERR_AGAIN:
+		return false;
+	default:
+		source_fail(e, HANDOVER_EV_FAIL, "VM record %u could not be saved: %s", index, err_name(err));
+		return true;
+	}
+}
+
+static bool image_chunk_send(struct engine *e, uint32_t k, size_t len)
+{
+	uint8_t channel = (uint8_t)(k % e->src.ram.channel_count);
+	struct device_run *run = &e->devices.run[k];
+	struct link_tx tx;
+	uint8_t offset[8];
+	enum err err = e->link.ops->frame_begin(e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, 8u + len);
+
+	if (err != ERR_OK) {
+		source_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL, "device %s: image could not be sent: %s",
+			run->desc.id, err_name(err));
+		return false;
+	}
+	store_le64(offset, run->image_bytes);
+	e->link.ops->frame_bytes(e->link.ctx, &tx, offset, sizeof(offset));
+	e->link.ops->frame_bytes(e->link.ctx, &tx, e->chunk, len);
+	e->link.ops->frame_end(e->link.ctx, &tx);
+	device_image_add(run, e->hash, e->chunk, len);
+	return true;
+}
+
+/** One read of one device. True when something moved. */
+static bool image_step(struct engine *e, uint32_t k)
+{
+	struct device_run *run = &e->devices.run[k];
+	size_t len = 0;
+	enum err err;
+
+	if (run->image_done || run->now != DEVICE_STOP_COPY || run->chore != DEVICE_CHORE_NONE ||
+	    e->link.ops->frame_space(e->link.ctx, LINK_STREAM_DEVICE(k), (uint8_t)(k % e->src.ram.channel_count)) == 0) {
+		return false;
+	}
+	err = run->dev.ops->read(run->dev.ctx, e->chunk, sizeof(e->chunk), &len);
+	if (err == ERR_AGAIN) {
+		return false;
+	}
+	if (err == ERR_END) {
+		run->image_done = true;
+		return true;
+	}
+	if (err != ERR_OK || len == 0 || len > sizeof(e->chunk)) {
+		source_fail(e, HANDOVER_EV_FAIL, "device %s (%s): image could not be read: %s", run->desc.id, run->desc.type,
+			run->dev.ops->last_error(run->dev.ctx));
+		return true;
+	}
+	return image_chunk_send(e, k, len);
+}
+
+static bool images_step(struct engine *e)
+{
+	bool moved = false, all = true;
+
+	for (uint32_t k = 0; k < e->devices.count && e->src.phase == SRC_IMAGES; k++) {
+		moved |= image_step(e, k);
+		all &= e->devices.run[k].image_done;
+	}
+	if (all && e->src.phase == SRC_IMAGES) {
+		e->src.next_totals = 0;
+		e->src.phase = SRC_TOTALS;
+		return true;
+	}
+	return moved;
+}
+
+static void digest_own(struct engine *e)
+{
+	struct digest_input in = {
+		.attempt = &e->attempt,
+		.hello_hash = e->hello_hash,
+		.records = &e->records.hash,
+		.devices = &e->devices,
+		.ram = ram_totals_sum(e->src.ram.totals, e->src.ram.channel_count),
+		.ram_hash = e->caps.x_verify_ram ? e->src.ram_hash_value : NULL,
+	};
+
+	digest_compute(e->hash, &e->link, &in, e->src.digest);
+}
+
+/** Totals number n: every channel's RAM, then the records, then every device. */
+static bool totals_step(struct engine *e)
+{
+	uint32_t channels = e->src.ram.channel_count;
+	uint32_t n = e->src.next_totals;
+	struct totals t;
+	uint8_t channel = 0;
+	enum err err;
+
+	if (n == channels + 1u + e->devices.count) {
+		digest_own(e);
+		e->src.at.totals = engine_now(e);
+		e->src.phase = SRC_READY;
+		return true;
+	}
+	if (n < channels) {
+		channel = (uint8_t)n;
+		t = totals_of_ram(channel, &e->src.ram.totals[n]);
+	} else if (n == channels) {
+		t = totals_of_records(&e->records, e->hash);
+	} else {
+		channel = (uint8_t)((n - channels - 1u) % channels);
+		t = totals_of_device(n - channels - 1u, &e->devices.run[n - channels - 1u], e->hash);
+	}
+	err = totals_send(&t, &e->link, channel);
+	if (err != ERR_OK) {
+		return false;		/* no room yet, or lost: the link's event tells */
+	}
+	e->src.next_totals++;
+	return true;
+}
+
+bool final_step(struct engine *e)
+{
+	uint32_t failed = 0;
+	enum err err;
+
+	if (e->src.phase > SRC_STOP) {
+		err = device_set_poll(&e->devices, engine_now(e), &failed);
+		if (err != ERR_OK && err != ERR_AGAIN) {
+			source_fail(e, HANDOVER_EV_FAIL, "device %s (%s) did not reach STOP_COPY: %s", e->devices.run[failed].desc.id,
+				e->devices.run[failed].desc.type,
+				e->devices.run[failed].dev.ops->last_error(e->devices.run[failed].dev.ctx));
+			return true;
+		}
+	}
+	switch (e->src.phase) {
+	case SRC_STOP:
+		return stop_step(e);
+	case SRC_LAST_HARVEST:
+		return last_harvest_step(e);
+	case SRC_LAST_SEND:
+		return last_send_step(e);
+	case SRC_VERIFY:
+		return verify_step(e);
+	case SRC_RECORDS:
+		return records_step(e);
+	case SRC_IMAGES:
+		return images_step(e);
+	case SRC_TOTALS:
+		return totals_step(e);
+	default:
+		return false;
+	}
+}
