@@ -365,8 +365,12 @@ static enum err mail_send(struct session *s)
 
 static enum err control_send(struct session *s, uint64_t now_us)
 {
-	enum err err = hello_send(s);
+	const struct control_io io = session_control_io(s);
+	enum err err = control_flush(session_live(s), &io);
 
+	if (err == ERR_OK) {
+		err = hello_send(s);
+	}
 	if (err == ERR_OK) {
 		err = joined_send(s);
 	}
@@ -474,9 +478,10 @@ static bool deadlines_ok(struct session *s, uint64_t now_us)
 
 static void finish_step(struct session *s, uint64_t now_us)
 {
+	const struct control_io io = session_control_io(s);
 	const bool drained = s->inbox.count == 0 && s->ready_count == 0 && !s->pending.open && !s->pending.resumed;
 
-	if (s->bye_sent && s->bye_received && drained) {
+	if (s->bye_sent && s->bye_received && drained && control_flushed(session_live(s), &io)) {
 		epoch_end(s, END_FINISHED, ERR_OK, "finished");
 	} else if (s->finish_deadline_us != 0 && now_us >= s->finish_deadline_us && drained) {
 		epoch_end(s, END_FINISHED, ERR_OK, "finished, without the peer's BYE");
