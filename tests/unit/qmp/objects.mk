@@ -11,3 +11,6 @@ tests/unit/qmp/test_monitor-src := tests/fake/fake_engine.c
 # QMP over a socket with the fake engine behind it: what tools/ are tried against.
 host-progs += tests/unit/qmp/qmp_host
 tests/unit/qmp/qmp_host-src := tests/unit/qmp/qmp_host.c tests/fake/fake_engine.c
+
+fuzz-progs += tests/fuzz/fuzz_qmp
+tests/fuzz/fuzz_qmp-src := tests/fuzz/fuzz_qmp.c tests/fake/fake_engine.c
