@@ -8,6 +8,6 @@ engine-src += migration/qmp.c migration/qmp_commands.c migration/qmp_params.c mi
 engine-src += migration/handover.c migration/ctrl.c migration/geometry.c migration/mark.c migration/uri.c migration/params.c
 engine-src += migration/ram.c migration/rounds.c migration/digest.c migration/totals.c migration/vmstate.c
 engine-src += migration/device_plan.c migration/device_run.c migration/power.c
-engine-src += migration/engine.c migration/commands.c migration/info.c
+engine-src += migration/godwit.c migration/engine.c migration/commands.c migration/info.c
 engine-src += migration/source.c migration/precopy.c migration/final.c
 engine-src += migration/destination.c migration/receive.c
