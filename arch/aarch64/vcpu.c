@@ -7,8 +7,6 @@
 #include "arch/aarch64/sysreg.h"
 #include "arch/aarch64/traps.h"
 #include "core/base/bits.h"
-#include "core/base/fmt.h"
-#include "core/base/limits.h"
 #include "core/vm/arch.h"
 
 _Static_assert(offsetof(struct arch_frame, pc) == FRAME_PC, "layout.h disagrees with struct arch_frame");
@@ -191,59 +189,7 @@ void arch_vcpu_enter(struct arch_vcpu *v, struct arch_exit *exit)
 	exit->hpfar = SYSREG_READ(hpfar_el2);
 }
 
-/* ---- what a peer may send ---- */
-
-/* N, Z, C, V; TCO, DIT, UAO, PAN; SS and IL; SSBS, BTYPE. */
-#define PSTATE_NZCV_ETC (MASK64(31, 28) | MASK64(25, 20) | MASK64(12, 10))
-#define PSTATE_DAIF	MASK64(9, 6)
-#define PSTATE_AARCH32	BIT64(4)
-#define PSTATE_MODE	MASK64(3, 0)
-#define PSTATE_EL0T	0x0u
-#define PSTATE_EL1T	0x4u
-#define PSTATE_EL1H	0x5u
-#define PSTATE_SS	BIT64(21)
-
-static enum err refuse(char *reason, const char *name, uint64_t value)
+bool arch_has_pauth(void)
 {
-	(void)fmt(reason, REASON_BYTES, "vCPU register %s is 0x%llx", name, (unsigned long long)value);
-	return ERR_RANGE;
-}
-
-enum err arch_vcpu_check(const struct arch_vcpu *v, char *reason)
-{
-	uint64_t pstate = v->frame.pstate;
-	uint64_t mode = pstate & PSTATE_MODE;
-
-	if ((pstate & PSTATE_AARCH32) != 0 || (mode != PSTATE_EL0T && mode != PSTATE_EL1T && mode != PSTATE_EL1H)) {
-		return refuse(reason, "PSTATE (mode)", pstate);
-	}
-	if ((pstate & ~(PSTATE_NZCV_ETC | PSTATE_DAIF | PSTATE_MODE)) != 0 || (pstate & PSTATE_SS) != 0) {
-		return refuse(reason, "PSTATE (reserved bits)", pstate);
-	}
-	if ((v->sys[SR_CNTV_CTL_EL0] & ~CNTV_CTL_VALID) != 0) {
-		return refuse(reason, "CNTV_CTL_EL0 (reserved bits)", v->sys[SR_CNTV_CTL_EL0]);
-	}
-	if ((v->sys[SR_VBAR_EL1] & MASK64(10, 0)) != 0) {
-		return refuse(reason, "VBAR_EL1 (reserved bits)", v->sys[SR_VBAR_EL1]);
-	}
-	if ((v->sys[SR_CPACR_EL1] & ~(uint64_t)UINT32_MAX) != 0) {
-		return refuse(reason, "CPACR_EL1 (reserved bits)", v->sys[SR_CPACR_EL1]);
-	}
-	if ((v->sys[SR_CSSELR_EL1] & ~MASK64(4, 0)) != 0) {
-		return refuse(reason, "CSSELR_EL1 (reserved bits)", v->sys[SR_CSSELR_EL1]);
-	}
-	if ((v->fp.fpcr >> 32) != 0) {
-		return refuse(reason, "FPCR (reserved bits)", v->fp.fpcr);
-	}
-	if ((v->fp.fpsr >> 32) != 0) {
-		return refuse(reason, "FPSR (reserved bits)", v->fp.fpsr);
-	}
-	if (!has_pauth()) {
-		for (uint32_t i = SR_APIAKEYLO_EL1; i <= SR_APGAKEYHI_EL1; i++) {
-			if (v->sys[i] != 0) {
-				return refuse(reason, "AP*Key (no pointer authentication here)", v->sys[i]);
-			}
-		}
-	}
-	return ERR_OK;
+	return has_pauth();
 }

@@ -50,6 +50,7 @@ extern const struct s2_ops arch_s2_ops;
 void arch_space_init(struct arch_space *space, pa_t root, uint16_t vmid);
 bool arch_has_fwb(void);
 bool arch_has_hafdbs(void);
+bool arch_has_pauth(void);
 
 /* ---- caches ---- */
 
@@ -105,11 +106,5 @@ uint32_t arch_virq_priority_bits(void);
 
 /** ID registers as guests see them, into id_regs[], id_reg_names[] and id_reg_count. */
 void arch_id_describe(struct vm_desc *out);
-
-/**
- * A vCPU's registers as a peer sent them, checked before anything is staged. ERR_RANGE: reason (REASON_BYTES) names the
- * register and its value.
- */
-MUST_CHECK enum err arch_vcpu_check(const struct arch_vcpu *v, char *reason);
 
 #endif

@@ -3,7 +3,7 @@
 # The portable half: emulated devices of the guest.
 
 # The hypervisor itself: console, VMs, vCPUs, stage 2, dirty log.
-vm-src += $(addprefix core/vm/,console.c dirty_log.c irq.c stage2.c trap.c vcpu.c vm.c vm_ops.c vm_records.c)
+vm-src += $(addprefix core/vm/,console.c dirty_log.c irq.c stage2.c trap.c vcpu.c vcpu_check.c vm.c vm_ops.c vm_records.c)
 vm-src += core/vm/mmio.c
 vm-src += core/vm/vgic.c core/vm/vgic_lr.c core/vm/vgic_regs.c core/vm/vgic_record.c
 vm-src += core/vm/vpl011.c

@@ -2,6 +2,7 @@
 #include "core/base/bits.h"
 #include "core/base/cursor.h"
 #include "core/base/fmt.h"
+#include "core/vm/vcpu_check.h"
 #include "core/vm/vm.h"
 #include "core/vm/vm_records.h"
 
@@ -82,7 +83,7 @@ static enum err vcpu_load(struct vcpu *v, struct reader *r, char *reason)
 	if (r->failed || r->left_bytes != 0) {
 		return refuse(reason, "vCPU", "bytes left over or (0) too few", r->left_bytes, ERR_BAD_RECORD);
 	}
-	err = arch_vcpu_check(&a, reason);
+	err = vcpu_check(&a, reason);
 	if (err == ERR_OK) {
 		v->arch = a;
 	}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
 # Two hosts in one process: streams, TLS, seal, host.
+fake-src += tests/fake/fake_arch.c
 fake-src += tests/fake/sha256.c
 fake-src += tests/fake/null_seal.c
 fake-src += tests/fake/fake_host.c
