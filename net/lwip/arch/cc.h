@@ -3,6 +3,7 @@
 #ifndef NET_LWIP_ARCH_CC_H
 #define NET_LWIP_ARCH_CC_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,6 +12,9 @@
 #endif
 
 #define LWIP_NO_UNISTD_H	1
+#ifndef SSIZE_MAX
+#define SSIZE_MAX		LONG_MAX	/* sys/types.h has the type, so lwIP need not make one */
+#endif
 #define LWIP_NO_CTYPE_H		1
 
 uint32_t lwip_hook_random(void);
