@@ -5,6 +5,11 @@ driver-src += drivers/mmio.c
 driver-src += drivers/pcie/pcie.c
 driver-src += drivers/pl011/pl011.c
 driver-src += drivers/smmuv3_mmio.c
+driver-src += drivers/fw_cfg/fw_cfg.c
+driver-src += drivers/pl031/pl031.c
+driver-src += drivers/virtio_mmio/virtio_mmio.c
+driver-src += drivers/virtio_net/virtio_net.c
+driver-src += drivers/virtio_rng/virtio_rng.c
 
 smmu-src += drivers/smmuv3/cmdq.c
 smmu-src += drivers/smmuv3/event.c
