@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
+unit-tests += tests/unit/net/test_arena
+unit-tests += tests/unit/net/test_filter
+unit-tests += tests/unit/net/test_seal_port
 unit-tests += tests/unit/net/test_tls_port
 tests/unit/net/test_tls_port-src := tests/unit/net/tls_fixture.c
 
