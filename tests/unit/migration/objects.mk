@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 unit-tests += tests/unit/migration/test_migrate
 tests/unit/migration/test_migrate-src := tests/unit/migration/pair.c
+unit-tests += tests/unit/migration/test_godwit
