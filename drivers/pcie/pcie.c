@@ -63,7 +63,7 @@ uint8_t pcie_capability(const struct pcie *pcie, pcie_bdf_t bdf, uint8_t id)
 
 void pcie_command(const struct pcie *pcie, const struct pcie_function *f, uint16_t clear, uint16_t set)
 {
-	const uint16_t ours = PCI_COMMAND_BUS_MASTER;
+	const uint16_t ours = PCIE_COMMAND_BUS_MASTER;
 	uint32_t value = pcie_config_read(pcie, f->bdf, PCI_COMMAND, 2);
 
 	value &= ~(uint32_t)(clear & ~ours);
@@ -75,7 +75,7 @@ static void bus_master_write(const struct pcie *pcie, const struct pcie_function
 {
 	uint32_t value = pcie_config_read(pcie, f->bdf, PCI_COMMAND, 2);
 
-	value = on ? value | PCI_COMMAND_BUS_MASTER : value & ~(uint32_t)PCI_COMMAND_BUS_MASTER;
+	value = on ? value | PCIE_COMMAND_BUS_MASTER : value & ~(uint32_t)PCIE_COMMAND_BUS_MASTER;
 	pcie_config_write(pcie, f->bdf, PCI_COMMAND, 2, value);
 }
 
@@ -198,7 +198,7 @@ static enum err function_add(struct pcie *pcie, pcie_bdf_t bdf)
 	f = &pcie->function[pcie->function_count++];
 	*f = (struct pcie_function){ .bdf = bdf };
 	identity_read(pcie, f);
-	pcie_config_write(pcie, bdf, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
+	pcie_config_write(pcie, bdf, PCI_COMMAND, 2, PCIE_COMMAND_INTX_DISABLE);
 	if ((f->header_type & ~PCI_HEADER_TYPE_MULTI) != 0) {
 		return ERR_OK;	/* a bridge: nothing behind it is ours */
 	}
@@ -212,7 +212,7 @@ static enum err function_add(struct pcie *pcie, pcie_bdf_t bdf)
 		i += registers;
 	}
 	if (err == ERR_OK) {
-		pcie_config_write(pcie, bdf, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
+		pcie_config_write(pcie, bdf, PCI_COMMAND, 2, PCIE_COMMAND_MEMORY | PCIE_COMMAND_INTX_DISABLE);
 	}
 	return err;
 }

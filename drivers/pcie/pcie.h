@@ -25,10 +25,10 @@
 #define PCI_VENDOR_ID		0x00u
 #define PCI_DEVICE_ID		0x02u
 #define PCI_COMMAND		0x04u
-#define PCI_COMMAND_IO		(1u << 0)
-#define PCI_COMMAND_MEMORY	(1u << 1)
-#define PCI_COMMAND_BUS_MASTER	(1u << 2)
-#define PCI_COMMAND_INTX_DISABLE (1u << 10)
+#define PCIE_COMMAND_IO		(1u << 0)
+#define PCIE_COMMAND_MEMORY	(1u << 1)
+#define PCIE_COMMAND_BUS_MASTER	(1u << 2)
+#define PCIE_COMMAND_INTX_DISABLE (1u << 10)
 #define PCI_STATUS		0x06u
 #define PCI_STATUS_CAP_LIST	(1u << 4)
 #define PCI_REVISION_CLASS	0x08u

@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
+fake-src += tests/fake/fake_edu.c
 fake-src += tests/fake/fake_mmio.c
+
+unit-tests += tests/unit/drivers/test_edu
