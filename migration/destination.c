@@ -396,6 +396,14 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 {
 	const char *text = ev->text != NULL ? ev->text : "the connection was lost";
 
+	if (ev->kind == LINK_REFUSED && (!e->alive || e->owner != OWNER_LOADING)) {
+		/* A newcomer, not the peer of the attempt. */
+		engine_log(e, LOG_WARN, "incoming: refused: %s", text);
+		if (!e->alive) {
+			(void)text_copy(e->error_desc, sizeof(e->error_desc), text);
+		}
+		return;
+	}
 	e->connected = false;
 	e->outbox_count = 0;
 	receive_drop(e);
@@ -409,6 +417,22 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 	destination_fail(e, ev->kind == LINK_REFUSED ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s", text);
 	if (!e->alive) {
 		engine_link_end(e);
+	}
+}
+
+/** The old epoch was fenced, perhaps without a word: its frames are gone, and with them an image half loaded. */
+static void on_resumed(struct engine *e, const struct link_event *ev)
+{
+	receive_drop(e);
+	e->connected = true;
+	e->closing = CLOSE_NONE;
+	e->outbox_count = 0;
+	e->epoch = ev->epoch;
+	e->proved = ev->proved;
+	if (e->owner == OWNER_LOADING) {
+		destination_fail(e, HANDOVER_EV_LOST, "the data channels were lost while loading");
+	} else if (e->alive) {
+		(void)engine_post(e, HANDOVER_DST, HANDOVER_EV_RESUMED);
 	}
 }
 
@@ -443,14 +467,7 @@ void destination_event(struct engine *e, const struct link_event *ev)
 		receive_frame(e, ev);
 		break;
 	case LINK_RESUMED:
-		e->connected = true;
-		e->closing = CLOSE_NONE;
-		e->outbox_count = 0;
-		e->epoch = ev->epoch;
-		e->proved = ev->proved;
-		if (e->alive) {
-			(void)engine_post(e, HANDOVER_DST, HANDOVER_EV_RESUMED);
-		}
+		on_resumed(e, ev);
 		break;
 	case LINK_FINISHED:
 		on_finished(e, ev);

@@ -130,7 +130,7 @@ void engine_info(const struct engine *e, struct migration_info *out)
 	memset(out, 0, sizeof(*out));
 	out->status = e->status;
 	out->owner = e->owner;
-	out->incoming = e->incoming;
+	out->incoming = e->incoming && e->owner != OWNER_OWN;
 	out->gen = e->gen;
 	(void)text_copy(out->peer, sizeof(out->peer), e->peer);
 	(void)text_copy(out->error_desc, sizeof(out->error_desc), e->error_desc);

@@ -53,13 +53,12 @@ static void epoch_end(struct fake_link *l)
 
 void fake_link_cut(struct fake_link *l)
 {
-	bool was = l->up;
-
-	epoch_end(l);
-	if (was) {
-		push_text(&l->end[0], LINK_LOST, ERR_LOST, "the wire was cut");
-		push_text(&l->end[1], LINK_LOST, ERR_LOST, "the wire was cut");
+	if (!l->up) {
+		return;
 	}
+	epoch_end(l);
+	push_text(&l->end[0], LINK_LOST, ERR_LOST, "the wire was cut");
+	push_text(&l->end[1], LINK_LOST, ERR_LOST, "the wire was cut");
 }
 
 void fake_link_restart(struct fake_link *l, uint32_t end)
@@ -382,12 +381,12 @@ static void op_blackout(void *ctx, bool on)
 static void op_abort(void *ctx)
 {
 	struct fake_link_end *e = ctx;
-	bool was = e->link->up;
-
-	epoch_end(e->link);
-	if (was) {
-		push_text(peer_of(e), LINK_LOST, ERR_LOST, "reset by the peer");
+	if (!e->link->up) {
+		drain(e);
+		return;
 	}
+	epoch_end(e->link);
+	push_text(peer_of(e), LINK_LOST, ERR_LOST, "reset by the peer");
 }
 
 static void op_finish(void *ctx)

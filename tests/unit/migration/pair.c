@@ -133,6 +133,9 @@ void pair_step(struct pair *p)
 		(void)engine_step(&node->engine, 0);
 		check_never_two(p);
 		take_notes(node);
+		if (p->between != NULL) {
+			p->between(p);
+		}
 	}
 }
 
@@ -170,7 +173,9 @@ static bool node_settled(const struct engine *e)
 {
 	return e->power.phase == POWER_STEADY && e->closing == CLOSE_NONE && !e->marks.busy && !e->marks.queued &&
 	       (e->role != ROLE_SOURCE || (!e->alive && e->src.phase == SRC_IDLE)) &&
-	       (e->role != ROLE_DESTINATION || (!e->alive && !e->dst.scrub_needed && e->dst.phase <= DST_LISTEN));
+	       /* An owner whose source has not yet heard SETTLED goes on listening for its question. */
+	       (e->role != ROLE_DESTINATION || e->owner == OWNER_OWN ||
+		(!e->alive && !e->dst.scrub_needed && e->dst.phase <= DST_LISTEN));
 }
 
 bool pair_settled(const struct pair *p)

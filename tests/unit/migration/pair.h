@@ -29,6 +29,7 @@ struct pair {
 	uint32_t guest_pages;		/* written in each step by a running guest */
 	bool stores;			/* hosts have storage */
 	uint64_t steps;
+	void (*between)(struct pair *p);	/* called after each half of a step; may be NULL */
 	bool lied;			/* an operator asserted fencing that was not true: the rule is off */
 };
 
