@@ -50,6 +50,9 @@ static void property(struct walk *w, struct fdt_facts *out, const char *name, co
 	if (w->depth == 2 && starts_with(w->node, "memory@") && text_equal(name, "reg") && len_bytes >= 16) {
 		out->memory_base = load_be64(value);
 		out->memory_bytes = load_be64(value + 8);
+	} else if (w->depth == 2 && text_equal(w->node, "chosen") && text_equal(name, "bootargs") && len_bytes > 0) {
+		out->bootargs = value;
+		out->bootargs_bytes = len_bytes - 1;
 	} else if (w->depth == 2 && text_equal(w->node, "chosen") && (len_bytes == 4 || len_bytes == 8)) {
 		uint64_t v = len_bytes == 4 ? load_be32(value) : load_be64(value);
 

@@ -8,6 +8,11 @@
 #include "arch/aarch64/traps.h"
 #include "board/qemu-virt/config.h"
 #include "board/qemu-virt/fdt.h"
+#include "board/qemu-virt/machine.h"
+#include "board/qemu-virt/passthrough.h"
+#include "board/qemu-virt/selftest.h"
+#include "board/qemu-virt/service.h"
+#include "board/qemu-virt/selftest.h"
 #include "board/qemu-virt/slot.h"
 #include "core/base/assert.h"
 #include "core/base/bits.h"
@@ -17,12 +22,16 @@
 #include "drivers/gicv3/gicv3.h"
 #include "drivers/pl011/pl011.h"
 
+#define GUEST_IMAGE_BYTES_MAX 0x100000u
+
 void boot_primary(uint64_t dtb_pa);
 
 static struct pl011 console_uart;
 static struct gicv3 gic;
 static struct fdt_facts facts;
 static struct board_config config;
+static uint8_t config_text[CONFIG_FILE_BYTES_MAX];
+static uint8_t guest_image[GUEST_IMAGE_BYTES_MAX] __attribute__((aligned(8)));
 
 static size_t console_uart_write(void *ctx, const uint8_t *bytes, size_t len_bytes)
 {
@@ -43,17 +52,56 @@ static void must(const char *what, enum err err)
 	}
 }
 
-static void serve(void)
+/** The operator's file over the defaults; without one the board shows itself with a guest from -initrd. */
+static void read_config(void)
 {
-	for (;;) {
-		(void)irq_poll();
-		if (!console_drain()) {
-			timer_alarm_in_us(1000);
-		} else {
-			timer_alarm_in_us(10000);
-		}
-		core_wfi();
+	char reason[REASON_BYTES];
+	size_t len_bytes = 0;
+	enum err err = machine_file("opt/godwit/config", config_text, sizeof(config_text), &len_bytes);
+
+	if (err == ERR_END) {
+		config_default(&config);
+		config.autostart = facts.initrd_end > facts.initrd_start;
+		return;
 	}
+	must("opt/godwit/config", err);
+	err = config_parse(&config, config_text, len_bytes, reason);
+	if (err != ERR_OK) {
+		stop_boot(reason, err);
+	}
+}
+
+/** The device the slot is configured with; a machine that lacks it runs without, and says so. */
+static void give_device(void)
+{
+	enum err err;
+
+	if (!config.slot_device) {
+		return;
+	}
+	err = passthrough_assign(&passthrough, &slot0.vm);
+	if (err == ERR_OK) {
+		err = slot_irq_link(&slot0, passthrough.function->intx_intid);
+	}
+	if (err == ERR_UNSUPPORTED) {
+		console_line("godwit: slot %s has no device: none was found at 0000:00:01.0", config.slot_name);
+		return;
+	}
+	must("device of the slot", err);
+}
+
+static void load_guest(void)
+{
+	size_t len_bytes = 0;
+	enum err err = machine_file("opt/godwit/guest", guest_image, sizeof(guest_image), &len_bytes);
+
+	if (err == ERR_END) {
+		must("guest from -initrd", slot_boot(&slot0, (const uint8_t *)(uintptr_t)facts.initrd_start,
+						     facts.initrd_end - facts.initrd_start));
+		return;
+	}
+	must("opt/godwit/guest", err);
+	must("guest", slot_boot(&slot0, guest_image, len_bytes));
 }
 
 void boot_primary(uint64_t dtb_pa)
@@ -64,18 +112,26 @@ void boot_primary(uint64_t dtb_pa)
 	console_line("godwit: EL2 on %s, timer %llu Hz", board.name, (unsigned long long)timer_hz());
 	console_flush();
 	must("device tree", fdt_read((const uint8_t *)(uintptr_t)dtb_pa, &facts));
-	config_default(&config);
-	config.autostart = true;
+	machine_init();
+	read_config();
 	must("interrupt controller", gicv3_dist_init(&gic, board.gicd_base));
 	must("CPU interface", gic_cpu_init());
 	traps_init();
 	must("redistributor", gicv3_redist_init(&gic, 0, core_self()->mpidr, board.gicr_base, board.gicr_len_bytes));
 	must("alarm", gicv3_enable(&gic, 0, TIMER_PPI_HYP, true));
+	must("PCIe and SMMU", passthrough_bus_init(&passthrough, &gic));
+	slot0.pci = &passthrough_pci_ops;
+	slot0.pci_ctx = &passthrough;
 	must("slot", slot_init(&slot0, &config, &facts, &gic));
-	must("guest", slot_boot(&slot0, (const uint8_t *)(uintptr_t)facts.initrd_start,
-			      facts.initrd_end - facts.initrd_start));
-	must("run", vm_run(&slot0.vm));
-	console_line("godwit: %u cores, slot %s: %u vCPUs, %u MiB", facts.cpu_count, config.slot_name, config.slot_vcpus,
-		config.slot_ram_mib);
-	serve();
+	give_device();
+	if (config.autostart) {
+		load_guest();
+	}
+	must("service", service_init(&(struct service_config){
+				.board = &config, .slot = &slot0, .passthrough = &passthrough, .gic = &gic, .console = &console_uart }));
+	console_line("godwit: %u cores, slot %s: %u vCPUs, %u MiB, dirty log %s", facts.cpu_count, config.slot_name,
+		config.slot_vcpus, config.slot_ram_mib, slot0.vm.dirty.backend == DIRTY_HAFDBS ? "hafdbs" : "write-protect");
+	selftest_run(config.selftest, &passthrough);
+	console_line("godwit: ready");
+	service_run();
 }

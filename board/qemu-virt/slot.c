@@ -114,6 +114,8 @@ enum err slot_init(struct slot *s, const struct board_config *config, const stru
 		.dirty_words = dirty_words,
 		.hw = &hw_ops,
 		.hw_ctx = s,
+		.pci = s->pci,
+		.pci_ctx = s->pci_ctx,
 	};
 	uint64_t end = facts->memory_base + facts->memory_bytes;
 	enum err err;

@@ -15,6 +15,9 @@
 struct slot {
 	struct vm_slot vm;
 	struct gicv3 *gic;
+	/* What the guest's PCI bus tells: set before slot_init(), may be NULL. */
+	const struct vpci_ops *pci;
+	void *pci_ctx;
 };
 
 extern struct slot slot0;
