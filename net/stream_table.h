@@ -20,7 +20,7 @@
 #include "net/lwip_api.h"
 #include "net/nic.h"
 
-#define STREAM_COUNT_MAX	24u	/* two epochs of data channels and control, strangers, and what still drains */
+#define STREAM_COUNT_MAX	28u	/* two control and all data channels, strangers, and what still drains */
 #define STREAM_SEND_COUNT_MAX	20u	/* buffers one stream may hold by reference */
 #define STREAM_COPY_BYTES_MAX	8192u
 #define STREAM_COPY_COUNT_MAX	24u	/* unacknowledged copies of one stream ... */

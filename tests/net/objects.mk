@@ -2,11 +2,16 @@
 #
 # The real lwIP and Mbed TLS in two processes over a wire that the test owns.
 
-net-tests := tests/net/test_transport
+net-tests := tests/net/test_transport tests/net/test_migrate
 net-tests-common := tests/net/node.c tests/net/wire.c
 
 host-progs += $(net-tests)
-$(foreach t,$(net-tests),$(eval $t-src := $t.c $(net-tests-common))$(eval $t-ldlibs := -lcmocka))
+tests/net/test_transport-src := tests/net/test_transport.c $(net-tests-common)
+tests/net/test_transport-ldlibs := -lcmocka
+tests/net/test_migrate-src := tests/net/test_migrate.c tests/unit/net/tls_fixture.c $(net-tests-common)
+tests/net/test_migrate-ldlibs := -lcmocka
+
+$(foreach v,host host-clang host-fast,$(B)/$v/tests/net/test_migrate): | $(B)/test-pki/stamp
 
 test-targets += test-net
 
