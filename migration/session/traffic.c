@@ -173,9 +173,10 @@ static void pong_message(struct session *s, uint64_t value)
 	rtt = now - s->ping_sent_us;
 	if (s->stats.rtt_us == 0) {
 		s->stats.rtt_us = rtt;
+	} else if (rtt >= s->stats.rtt_us) {
+		s->stats.rtt_us += (rtt - s->stats.rtt_us) >> RTT_SHIFT;
 	} else {
-		s->stats.rtt_us += (rtt >> RTT_SHIFT);
-		s->stats.rtt_us -= (s->stats.rtt_us >> RTT_SHIFT);
+		s->stats.rtt_us -= (s->stats.rtt_us - rtt) >> RTT_SHIFT;
 	}
 }
 

@@ -275,7 +275,9 @@ static void net_abort(void *ctx, stream_id s)
 	e->alive = false;
 	pipe_drop(&c->pipes[0], p->net->now_us);
 	pipe_drop(&c->pipes[1], p->net->now_us);
-	c->ends[1 - s % 2].ended_due = false;
+	if (p->net->lose_resets) {
+		return;
+	}
 	end_die(&c->ends[1 - s % 2], STREAM_END_RESET, p->net->now_us + p->net->latency_us);
 }
 
@@ -442,7 +444,7 @@ static void poll_ended(struct fake_net *n, struct fake_conn *c, uint32_t end)
 {
 	struct fake_end *e = &c->ends[end];
 
-	if (e->alive && e->ended_due && n->now_us >= e->ended_us) {
+	if (e->alive && e->ended_due && n->now_us >= e->ended_us && !(n->down && e->ended_how == STREAM_END_RESET)) {
 		e->alive = false;
 		pipe_drop(&c->pipes[end], n->now_us);
 		e->events->ended(e->owner, id_of(c, end), e->ended_how);

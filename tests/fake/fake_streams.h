@@ -107,6 +107,7 @@ struct fake_net {
 	size_t window;			/* bytes queued and unacknowledged per direction; default 256 KiB */
 	uint64_t timeout_us;		/* of a connect, and of a close; default 5 s */
 	bool down;			/* nothing arrives */
+	bool lose_resets;		/* the peer of an abort() hears nothing: half-open connections */
 	bool tampered;			/* a lent buffer changed before its release */
 	uint32_t made;			/* connections ever begun */
 	uint32_t in_call;

@@ -39,6 +39,38 @@ struct two_hosts *two_hosts_new(void)
 	return w;
 }
 
+static struct {
+	const struct tls_ops *ops;
+	uint16_t type;
+	size_t at, count;
+	uint8_t mask;
+} tamper;
+
+static enum err tampered_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t len_bytes)
+{
+	uint8_t copy[CTRL_MSG_BYTES];
+
+	memcpy(copy, bytes, len_bytes);
+	for (size_t i = 0; load_le16(bytes + 4) == tamper.type && i < tamper.count; i++) {
+		copy[MESSAGE_HEADER_BYTES + tamper.at + i] ^= tamper.mask;
+	}
+	return tamper.ops->write(ctx, tls, copy, len_bytes);
+}
+
+void side_tamper(struct side *s, uint16_t type, size_t at, size_t count, uint8_t mask)
+{
+	static struct tls_ops ops;
+
+	tamper.ops = fake_tls(&s->tls).ops;
+	tamper.type = type;
+	tamper.at = at;
+	tamper.count = count;
+	tamper.mask = mask;
+	ops = *tamper.ops;
+	ops.write = tampered_write;
+	s->session.tls.ops = &ops;
+}
+
 static void frame_check(struct side *s, const struct link_event *ev)
 {
 	if (ev->len_bytes > 0) {

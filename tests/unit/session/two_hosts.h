@@ -66,6 +66,9 @@ struct two_hosts {
 struct two_hosts *two_hosts_new(void);
 void side_start(struct two_hosts *w, uint32_t side, const char *id, uint64_t seed);
 
+/** From now on xor count payload bytes of every control message of a type that this side sends. */
+void side_tamper(struct side *s, uint16_t type, size_t at, size_t count, uint8_t mask);
+
 /** Poll net and links once, then let STEP_US pass. */
 void world_step(struct two_hosts *w);
 void world_run(struct two_hosts *w, uint64_t us);
