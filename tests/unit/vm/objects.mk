@@ -4,3 +4,7 @@ unit-tests += tests/unit/vm/test_stage2
 unit-tests += tests/unit/vm/test_dirty_log
 tests/unit/vm/test_stage2-src += tests/unit/vm/s2_mmu.c
 tests/unit/vm/test_dirty_log-src += tests/unit/vm/s2_mmu.c
+
+# The guest's emulated devices.
+unit-tests += tests/unit/vm/test_vgic
+tests/unit/vm/test_vgic-src += tests/unit/vm/vgic_cpu.c
