@@ -287,25 +287,69 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 
 /* ---- messages and other events ---- */
 
-static void answer_without_record(struct engine *e, const struct ctrl *m)
+/** What an answering action says; 0 for any other action. */
+static uint16_t answer_of(enum handover_action action)
 {
-	uint16_t answer = CTRL_UNKNOWN;
+	switch (action) {
+	case HANDOVER_DO_SEND_DECLINED:
+		return CTRL_DECLINED;
+	case HANDOVER_DO_SEND_TAKEN:
+		return CTRL_TAKEN;
+	case HANDOVER_DO_SEND_RUNNING:
+		return CTRL_RUNNING;
+	case HANDOVER_DO_SEND_SETTLED:
+		return CTRL_SETTLED;
+	case HANDOVER_DO_SEND_UNKNOWN:
+		return CTRL_UNKNOWN;
+	default:
+		return 0;
+	}
+}
 
-	if (m->type != CTRL_COMMIT && m->type != CTRL_ABORT && m->type != CTRL_STATUS && m->type != CTRL_RETIRED) {
+/** In the words of the attempt that was asked about. */
+static void answer(struct engine *e, const struct ctrl *m, uint16_t type)
+{
+	if (type == 0 || e->outbox_count == ENGINE_OUTBOX_MAX) {
 		return;
 	}
-	if (record_is(&e->dst.void_record, m)) {
-		answer = CTRL_DECLINED;
-	} else if (record_is(&e->dst.taken_record, m) || (e->gen_taken != 0 && m->gen <= e->gen_taken)) {
-		answer = m->type == CTRL_RETIRED ? CTRL_SETTLED : CTRL_TAKEN;
+	e->outbox[e->outbox_count] = (struct ctrl){ .type = type, .number = m->number, .source_boot = m->source_boot,
+		.random = m->random, .gen = m->gen, .epoch = e->epoch, .text = "this attempt is void here" };
+	e->outbox_count++;
+}
+
+/** A question about another attempt than the current one: its record answers, by the same table, and nothing changes. */
+static void answer_by_record(struct engine *e, const struct ctrl *m)
+{
+	enum owner record = record_is(&e->dst.void_record, m) ? OWNER_VOID :
+			    record_is(&e->dst.taken_record, m) ? OWNER_OWN : OWNER_NONE;
+	enum handover_action actions[HANDOVER_ACTIONS_MAX];
+	enum handover_event event;
+
+	switch (m->type) {
+	case CTRL_COMMIT:
+		event = HANDOVER_EV_COMMIT;
+		break;
+	case CTRL_ABORT:
+		event = HANDOVER_EV_ABORT;
+		break;
+	case CTRL_STATUS:
+		event = HANDOVER_EV_STATUS;
+		break;
+	case CTRL_RETIRED:
+		event = HANDOVER_EV_RETIRED;
+		break;
+	default:
+		return;
 	}
-	engine_log(e, LOG_INFO, "hand-over: %s of attempt %u, gen %llu: %s", ctrl_name(m->type), m->number,
-		(unsigned long long)m->gen, ctrl_name(answer));
-	if (e->outbox_count < ENGINE_OUTBOX_MAX) {
-		/* In the words of the attempt that was asked about. */
-		e->outbox[e->outbox_count] = (struct ctrl){ .type = answer, .number = m->number, .source_boot = m->source_boot,
-			.random = m->random, .gen = m->gen, .epoch = e->epoch, .text = "this attempt is void here" };
-		e->outbox_count++;
+	if (record == OWNER_NONE && event != HANDOVER_EV_RETIRED && e->gen_taken != 0 && m->gen <= e->gen_taken) {
+		event = HANDOVER_EV_OLD_QUESTION;
+	}
+	engine_log(e, LOG_INFO, "hand-over: %s of attempt %u, gen %llu, whose record is %s", ctrl_name(m->type), m->number,
+		(unsigned long long)m->gen, owner_name(record));
+	if (handover_post(HANDOVER_DST, &record, event, actions) == ERR_OK) {
+		for (uint32_t i = 0; i < HANDOVER_ACTIONS_MAX; i++) {
+			answer(e, m, answer_of(actions[i]));
+		}
 	}
 }
 
@@ -377,7 +421,7 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	if (e->alive && engine_attempt_is(e, m)) {
 		on_current(e, m);
 	} else {
-		answer_without_record(e, m);
+		answer_by_record(e, m);
 	}
 }
 

@@ -147,7 +147,7 @@ static void message_complete(struct engine *e, struct ctrl *m)
 		m->flags = (e->src.was_running ? CTRL_FLAG_WAS_RUNNING : 0) | (e->params.x_clock_freeze ? CTRL_FLAG_CLOCK_FREEZE : 0);
 		break;
 	case CTRL_RUNNING:
-		m->time = e->dst.running_us - e->dst.commit_us;
+		m->time = e->dst.running_us > e->dst.commit_us ? e->dst.running_us - e->dst.commit_us : 0;
 		break;
 	default:
 		break;
@@ -348,12 +348,15 @@ uint64_t engine_step(struct engine *e, uint32_t budget_us)
 {
 	uint64_t end = engine_now(e) + budget_us;
 
-	while (step_once(e)) {		/* each turn moves something; the clock ends it */
+	for (uint32_t turn = 0; turn < ENGINE_TURNS_MAX; turn++) {
+		if (!step_once(e)) {
+			return next_step_us(e);
+		}
 		if (engine_now(e) >= end) {
-			return 0;
+			break;
 		}
 	}
-	return next_step_us(e);
+	return 0;
 }
 
 bool engine_hash_ram(struct engine *e, struct hash_state *h, uint64_t *page)

@@ -35,6 +35,7 @@
 #define ENGINE_POLL_US		200u		/* between polls of what a device or store does by itself */
 #define ENGINE_LINK_POLL_US	5000u		/* between steps while only the link has something to do */
 #define ENGINE_IDLE_US		100000u
+#define ENGINE_TURNS_MAX	4096u		/* of one step, should the clock stand still */
 
 struct engine_config {
 	struct host host;
@@ -94,6 +95,7 @@ struct source {
 	bool tracking;
 	uint32_t harvest_index;
 	struct dirty_cursor cursor;
+	uint64_t sent_us;		/* when the round's last page was handed to the link; 0: not yet */
 	uint64_t round_payload;		/* ram.bytes when the round began */
 	struct ram_totals round_totals;
 	uint8_t next_channel;

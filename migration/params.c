@@ -33,6 +33,12 @@ static enum err check(const char *name, uint64_t value, uint64_t low, uint64_t h
 	return ERR_RANGE;
 }
 
+/** Not the owner that only goes on listening for the last question of its source. */
+static bool attempt_open(const struct engine *e)
+{
+	return e->alive && !(e->role == ROLE_DESTINATION && e->owner == OWNER_OWN);
+}
+
 static bool host_id_valid(const char id[HOST_ID_MAX])
 {
 	return text_len(id, HOST_ID_MAX) < HOST_ID_MAX;
@@ -62,13 +68,13 @@ enum err engine_params_set(struct engine *e, const struct migration_params *para
 	if (err != ERR_OK) {
 		return err;
 	}
-	if (e->alive && (params->multifd_channels != e->params.multifd_channels ||
+	if (attempt_open(e) && (params->multifd_channels != e->params.multifd_channels ||
 			 !text_equal(params->tls_hostname, e->params.tls_hostname) ||
 			 !text_equal(params->tls_authz, e->params.tls_authz))) {
 		fmt(reason, REASON_BYTES, "multifd-channels, tls-hostname and tls-authz cannot change during a migration");
 		return ERR_BAD_STATE;
 	}
-	if (e->role == ROLE_DESTINATION && e->incoming && !text_equal(params->tls_authz, e->params.tls_authz)) {
+	if (e->role == ROLE_DESTINATION && e->incoming && e->owner != OWNER_OWN && !text_equal(params->tls_authz, e->params.tls_authz)) {
 		fmt(reason, REASON_BYTES, "tls-authz cannot change while this host listens");
 		return ERR_BAD_STATE;
 	}
@@ -88,7 +94,7 @@ enum err engine_caps_set(struct engine *e, const struct migration_caps *caps, ch
 		fmt(reason, REASON_BYTES, "Capability 'multifd' is always on");
 		return ERR_UNSUPPORTED;
 	}
-	if (e->alive && caps->x_verify_ram != e->caps.x_verify_ram) {
+	if (attempt_open(e) && caps->x_verify_ram != e->caps.x_verify_ram) {
 		fmt(reason, REASON_BYTES, "There's a migration process in progress");
 		return ERR_BAD_STATE;
 	}

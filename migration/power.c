@@ -7,6 +7,9 @@
 void power_stop(struct power *p, const struct vm *vm)
 {
 	p->run_wanted = false;
+	if (p->phase == POWER_PARKING) {
+		return;
+	}
 	p->running = false;
 	p->err = vm->ops->stop_begin(vm->ctx);
 	p->phase = POWER_PARKING;

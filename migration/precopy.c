@@ -158,7 +158,8 @@ static void round_over(struct engine *e)
 		.dirty_after = src->ram.left,
 	};
 
-	rounds_end(&src->rounds, &round, engine_now(e));
+	rounds_end(&src->rounds, &round, MAX(src->sent_us, src->rounds.begun_us), engine_now(e));
+	src->sent_us = 0;
 	src->round_totals = sum;
 	src->round_payload = src->ram.bytes;
 	engine_note(e, ENGINE_EV_PASS, src->rounds.done);
@@ -206,6 +207,7 @@ bool precopy_send_step(struct engine *e)
 	enum err err;
 
 	if (e->src.ram.left == 0) {
+		e->src.sent_us = e->src.sent_us == 0 ? engine_now(e) : e->src.sent_us;
 		if (!round_may_end(e)) {
 			return false;
 		}

@@ -28,7 +28,7 @@ bool page_is_zero(const uint8_t *bytes)
 
 void bucket_start(struct bucket *b, uint64_t rate, uint64_t now_us)
 {
-	*b = (struct bucket){ .rate = rate, .tokens = rate / 10u, .filled_us = now_us };
+	*b = (struct bucket){ .rate = rate, .tokens = (int64_t)(rate / 10u), .filled_us = now_us };
 }
 
 bool bucket_open(struct bucket *b, uint64_t now_us)
@@ -41,15 +41,15 @@ bool bucket_open(struct bucket *b, uint64_t now_us)
 	}
 	add = b->rate / 1000u * us / 1000u;
 	if (add != 0) {
-		b->tokens = MIN(b->tokens + add, b->rate / 10u);
+		b->tokens = MIN(b->tokens + (int64_t)add, (int64_t)(b->rate / 10u) + 1);
 		b->filled_us = now_us;
 	}
-	return b->tokens != 0;
+	return b->tokens > 0;
 }
 
 void bucket_take(struct bucket *b, uint64_t bytes)
 {
-	b->tokens -= MIN(b->tokens, bytes);
+	b->tokens -= b->rate == 0 ? 0 : (int64_t)bytes;
 }
 
 void ram_tx_start(struct ram_tx *tx, uint64_t *map, uint64_t page_count, uint32_t channel_count)

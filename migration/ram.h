@@ -40,7 +40,7 @@ struct ram_list {
 /** Bytes per second, at most a tenth of a second at once. */
 struct bucket {
 	uint64_t rate;		/* 0: no limit */
-	uint64_t tokens;
+	int64_t tokens;		/* negative: a frame was larger than what was left */
 	uint64_t filled_us;
 };
 

@@ -12,15 +12,15 @@ void rounds_start(struct rounds *r, uint64_t now_us)
 	*r = (struct rounds){ .begun_us = now_us };
 }
 
-void rounds_end(struct rounds *r, const struct migration_round *sums, uint64_t now_us)
+void rounds_end(struct rounds *r, const struct migration_round *sums, uint64_t sent_us, uint64_t now_us)
 {
 	struct migration_round *kept = &r->kept[r->done % MIGRATION_ROUNDS_KEPT];
 	uint64_t us = MAX(now_us - r->begun_us, UINT64_C(1));
 
 	*kept = *sums;
 	kept->us = us;
-	if (sums->bytes >= ROUND_MEASURE_BYTES) {
-		r->bandwidth = sums->bytes * US_PER_S / us;
+	if (sums->bytes >= ROUND_MEASURE_BYTES || (r->bandwidth == 0 && sums->bytes != 0)) {
+		r->bandwidth = sums->bytes * US_PER_S / MAX(sent_us - r->begun_us, UINT64_C(1));
 	}
 	r->dirty_rate = sums->dirty_after * US_PER_S / us;
 	r->done++;

@@ -13,7 +13,8 @@
 
 #include "migration/engine.h"
 
-#define ROUND_MEASURE_BYTES	65536u	/* a shorter round says nothing of the bandwidth */
+/* A round that fits into the buffers of both ends says little of the bandwidth. */
+#define ROUND_MEASURE_BYTES	(2u * FRAME_POOL_COUNT * FRAME_BYTES)
 
 struct rounds {
 	struct migration_round kept[MIGRATION_ROUNDS_KEPT];
@@ -35,8 +36,12 @@ struct forecast {
 };
 
 void rounds_start(struct rounds *r, uint64_t now_us);
-/** A round is over: its sums and what was found dirty after it. */
-void rounds_end(struct rounds *r, const struct migration_round *sums, uint64_t now_us);
+/**
+ * A round is over: its sums and what was found dirty after it.
+ *
+ * @param sent_us  When its last page was handed to the link.
+ */
+void rounds_end(struct rounds *r, const struct migration_round *sums, uint64_t sent_us, uint64_t now_us);
 
 /**
  * Would it fit now?

@@ -205,6 +205,7 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 		e->link.ops->refuse(e->link.ctx, e->reason);
 		e->connected = false;
 		source_fail(e, HANDOVER_EV_REFUSED, "%s", e->reason);
+		engine_link_end(e);
 		return;
 	}
 	e->hash->start(&h);
