@@ -10,9 +10,9 @@
 #include "board/qemu-virt/fdt.h"
 #include "board/qemu-virt/machine.h"
 #include "board/qemu-virt/passthrough.h"
-#include "board/qemu-virt/selftest.h"
+#include "board/qemu-virt/selftest_smmu.h"
+#include "board/qemu-virt/selftest_vm.h"
 #include "board/qemu-virt/service.h"
-#include "board/qemu-virt/selftest.h"
 #include "board/qemu-virt/slot.h"
 #include "core/base/assert.h"
 #include "core/base/bits.h"
@@ -131,7 +131,8 @@ void boot_primary(uint64_t dtb_pa)
 				.board = &config, .slot = &slot0, .passthrough = &passthrough, .gic = &gic, .console = &console_uart }));
 	console_line("godwit: %u cores, slot %s: %u vCPUs, %u MiB, dirty log %s", facts.cpu_count, config.slot_name,
 		config.slot_vcpus, config.slot_ram_mib, slot0.vm.dirty.backend == DIRTY_HAFDBS ? "hafdbs" : "write-protect");
-	selftest_run(config.selftest, &passthrough);
+	selftest_smmu(config.selftest, &passthrough);
+	(void)selftest_vm_begin(&slot0, config.selftest);
 	console_line("godwit: ready");
 	service_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "board/qemu-virt/service.h"
+#include "board/qemu-virt/selftest_vm.h"
 
 #include "arch/aarch64/core.h"
 #include "arch/aarch64/psci.h"
@@ -305,6 +306,7 @@ _Noreturn void service_run(void)
 		next_us = gw_step(&gw, STEP_BUDGET_US);
 		passthrough_poll(cfg.passthrough);
 		guest_step();
+		busy = selftest_vm_step() || busy;
 		busy = qmp_port_step() || busy;
 		busy = console_step() || busy;
 		if (!console_drain()) {

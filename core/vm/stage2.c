@@ -397,9 +397,45 @@ static enum err range_change(struct s2_table *t, uint64_t ipa, uint64_t page_cou
 	return err;
 }
 
+static bool is_empty(const uint64_t *table)
+{
+	for (uint32_t i = 0; i < S2_ENTRIES; i++) {
+		if (is_valid(desc_load(&table[i]))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/** Level 3 tables without a page go back to the pool, so that a guest that moves its BARs about cannot use it up. */
+static void tables_reclaim(struct s2_table *t, uint64_t ipa, uint64_t end)
+{
+	for (uint64_t at = ROUND_DOWN(ipa, (uint64_t)BLOCK_BYTES); at < end; at += BLOCK_BYTES) {
+		uint32_t level;
+		uint64_t *entry = walk(t, at, LEVEL_BLOCK, &level);
+		uint64_t *table;
+
+		if (level != LEVEL_BLOCK || !is_table(desc_load(entry), level)) {
+			continue;
+		}
+		table = table_of(desc_load(entry));
+		if (is_empty(table)) {
+			replace(t, at, entry, 0); /* walk caches have let go of it, too, when this returns */
+			pool_give(t, table);
+		}
+	}
+}
+
 enum err s2_unmap(struct s2_table *t, ipa_t ipa, uint64_t page_count)
 {
-	return range_change(t, ipa.v, page_count, CHANGE_UNMAP);
+	enum err err = range_change(t, ipa.v, page_count, CHANGE_UNMAP);
+
+	if (err == ERR_OK) {
+		spin_lock(&t->lock);
+		tables_reclaim(t, ipa.v, ipa.v + page_count * PAGE_BYTES);
+		spin_unlock(&t->lock);
+	}
+	return err;
 }
 
 enum err s2_protect(struct s2_table *t, ipa_t ipa, uint64_t page_count, bool write)

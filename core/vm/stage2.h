@@ -84,7 +84,7 @@ pa_t s2_root(const struct s2_table *t);
  * pages. On error nothing has changed.
  */
 MUST_CHECK enum err s2_map(struct s2_table *t, ipa_t ipa, pa_t pa, uint64_t page_count, struct s2_attr attr);
-/** Unmap what is mapped of the range, invalidated and complete on return. ERR_FULL: a block to split and no page for it. */
+/** Unmap what is mapped of the range, invalidated and complete on return; emptied level 3 tables are free again. ERR_FULL: a block to split and no page for it. */
 MUST_CHECK enum err s2_unmap(struct s2_table *t, ipa_t ipa, uint64_t page_count);
 /** Give or take the write permission of mapped pages; complete on return. ERR_FULL as s2_unmap. */
 MUST_CHECK enum err s2_protect(struct s2_table *t, ipa_t ipa, uint64_t page_count, bool write);

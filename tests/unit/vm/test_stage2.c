@@ -199,6 +199,22 @@ static void unmapping_part_of_a_block_splits_it_and_drops_the_rest_of_nothing(vo
 	}
 }
 
+static void pages_mapped_and_unmapped_all_over_leave_the_pool_as_it_was(void **state)
+{
+	(void)state;
+	make(3, false);
+	for (uint64_t i = 0; i < 400; i++) {
+		uint64_t at = 0x10000000 + i * BLOCK_BYTES;
+
+		assert_int_equal(s2_map(&t, ipa(at + PAGE_BYTES), pa(PA), 255, ram), ERR_OK);
+		assert_int_equal(s2_free_pages(&t), 1);
+		assert_int_equal(s2_unmap(&t, ipa(at + PAGE_BYTES), 200), ERR_OK);
+		assert_int_equal(s2_free_pages(&t), 1);
+		assert_int_equal(s2_unmap(&t, ipa(at), 512), ERR_OK);
+		assert_int_equal(s2_free_pages(&t), 2);
+	}
+}
+
 static void protecting_without_a_table_for_the_split_is_refused(void **state)
 {
 	uint64_t at;
@@ -237,6 +253,7 @@ int main(void)
 		cmocka_unit_test(split_keeps_every_translation_and_join_restores_the_block),
 		cmocka_unit_test(join_leaves_unequal_pages_alone),
 		cmocka_unit_test(unmapping_part_of_a_block_splits_it_and_drops_the_rest_of_nothing),
+		cmocka_unit_test(pages_mapped_and_unmapped_all_over_leave_the_pool_as_it_was),
 		cmocka_unit_test(protecting_without_a_table_for_the_split_is_refused),
 		cmocka_unit_test(addresses_beyond_the_space_are_not_mapped),
 	};

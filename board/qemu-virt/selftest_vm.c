@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "arch/aarch64/timer.h"
-#include "board/qemu-virt/selftest.h"
+#include "board/qemu-virt/selftest_vm.h"
 #include "core/base/bitmap.h"
 #include "core/base/bits.h"
 #include "core/base/text.h"
@@ -40,7 +40,7 @@ static struct {
 	uint8_t again[RECORD_BYTES];
 } test;
 
-bool selftest_begin(struct slot *s, const char *name)
+bool selftest_vm_begin(struct slot *s, const char *name)
 {
 	if (!text_equal(name, "records") && !text_equal(name, "dirty")) {
 		return false;
@@ -274,7 +274,7 @@ static void stopping(void)
 	}
 }
 
-bool selftest_step(void)
+bool selftest_vm_step(void)
 {
 	switch (test.phase) {
 	case IDLE:

@@ -6,8 +6,8 @@
  *	records	stop, save every record, forget everything but RAM, load, save again and compare, run; many times
  *	dirty	pre-copy into host memory while the guest writes; after the last round the copy equals its RAM
  */
-#ifndef BOARD_QEMU_VIRT_SELFTEST_H
-#define BOARD_QEMU_VIRT_SELFTEST_H
+#ifndef BOARD_QEMU_VIRT_SELFTEST_VM_H
+#define BOARD_QEMU_VIRT_SELFTEST_VM_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,8 +15,8 @@
 #include "board/qemu-virt/slot.h"
 
 /** False: no test of that name. It runs once the guest has run for a while; the engine must leave the VM alone meanwhile. */
-bool selftest_begin(struct slot *s, const char *name);
+bool selftest_vm_begin(struct slot *s, const char *name);
 /** One bounded step; true while there is more to do. Prints "godwit: selftest NAME ok ..." or "... failed ...". */
-bool selftest_step(void);
+bool selftest_vm_step(void);
 
 #endif
