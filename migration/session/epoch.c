@@ -54,6 +54,7 @@ void epoch_begin(struct session *s, enum session_role role, enum session_phase p
 	s->pending.hello = false;
 	s->pending.finished = false;
 	s->pending.lost = false;
+	s->pending.refused = false;
 	s->stats.epochs++;
 }
 

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /**
- * The parts of the session among themselves: epochs (epoch.c), handshakes (handshake.c),
- * strangers (stranger.c) and what flows when an epoch stands (traffic.c).
+ * The parts of the session among themselves: epochs (epoch.c), handshakes (handshake.c), control connections
+ * (conversation.c), strangers (stranger.c) and what flows when an epoch stands (traffic.c).
  */
 #ifndef MIGRATION_SESSION_EPOCH_H
 #define MIGRATION_SESSION_EPOCH_H
 
 #include "migration/session/session.h"
 
-/* ---- session.c ---- */
+/* ---- stream_events.c ---- */
 
 extern const struct stream_events session_stream_events;
+
+/* ---- link_events.c ---- */
+
+/** Fill out with the oldest thing to tell; out is LINK_NONE before. */
+void link_event_take(struct session *s, struct link_event *out);
 
 /* ---- epoch.c ---- */
 
@@ -22,6 +27,11 @@ static inline struct control *session_live(struct session *s)
 static inline struct control *session_candidate(struct session *s)
 {
 	return &s->controls[1u - s->live];
+}
+
+static inline bool session_is_candidate(const struct session *s, const struct control *c)
+{
+	return c != &s->controls[s->live];
 }
 
 static inline struct control_io session_control_io(const struct session *s)
@@ -65,8 +75,12 @@ void linger_step(struct session *s, uint64_t now_us);
 
 /** Source: begin the control connection of an epoch. */
 MUST_CHECK enum err handshake_connect(struct session *s, enum hello_kind kind, const uint8_t *hello, size_t len_bytes);
-/** One bounded step of both control connections, and their deadlines. */
-void handshake_step(struct session *s, uint64_t now_us);
+/** One bounded step of TLS; then the peer is checked. */
+void handshake_tls_step(struct session *s, struct control *c);
+/** The connection broke, or the peer broke the protocol. */
+void handshake_fail(struct session *s, struct control *c, enum err err, const char *text);
+/** TLS said no: an alert may wait to be sent, and its reason is worth telling the operator. */
+void handshake_tls_fail(struct session *s, struct control *c, enum err err);
 /** Destination: a TLS connection begins; c takes the stream. False when there is no room. */
 bool handshake_admit(struct session *s, stream_id stream, const struct net_addr *addr, uint64_t now_us);
 /** Messages before the epoch stands. */
@@ -76,13 +90,18 @@ void handshake_source_message(struct session *s, uint16_t type, const uint8_t *p
 MUST_CHECK enum err handshake_accept(struct session *s, const uint8_t *hello, size_t len_bytes);
 /** Close the candidate, with a REFUSE when text is not NULL. */
 void handshake_drop(struct session *s, const char *text);
-/** Bytes and ends of a control connection. */
-void control_received(struct session *s, struct control *c, const uint8_t *bytes, size_t len_bytes);
-void control_ended(struct session *s, struct control *c, enum stream_end how);
-/** Read and dispatch what TLS has. */
-void control_drain(struct session *s, struct control *c);
 /** REFUSE or FAULT, best effort. */
 void control_say(struct session *s, struct control *c, enum message_type type, const char *text);
+
+/* ---- conversation.c ---- */
+
+/** One bounded step of both control connections, and their deadlines. */
+void conversation_step(struct session *s, uint64_t now_us);
+/** Bytes and ends of a control connection. */
+void conversation_received(struct session *s, struct control *c, const uint8_t *bytes, size_t len_bytes);
+void conversation_ended(struct session *s, struct control *c, enum stream_end how);
+/** Read and dispatch what TLS has. */
+void conversation_drain(struct session *s, struct control *c);
 
 /* ---- stranger.c ---- */
 

@@ -7,11 +7,6 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-static bool is_candidate(const struct session *s, const struct control *c)
-{
-	return c != &s->controls[s->live];
-}
-
 static void payload_hash(const struct session *s, const uint8_t *payload, size_t len_bytes, uint8_t out[HASH_BYTES])
 {
 	struct hash_state h;
@@ -64,7 +59,7 @@ void handshake_drop(struct session *s, const char *text)
 /* The peer is not to be spoken with: tell both sides why. */
 static void refuse(struct session *s, struct control *c, enum err err, const char *text)
 {
-	if (is_candidate(s, c)) {
+	if (session_is_candidate(s, c)) {
 		handshake_drop(s, text);
 		epoch_note_refused(s, err, text);
 	} else {
@@ -74,11 +69,11 @@ static void refuse(struct session *s, struct control *c, enum err err, const cha
 }
 
 /* The connection broke, or the peer broke the protocol. */
-static void fail(struct session *s, struct control *c, enum err err, const char *text)
+void handshake_fail(struct session *s, struct control *c, enum err err, const char *text)
 {
 	const struct control_io io = session_control_io(s);
 
-	if (is_candidate(s, c)) {
+	if (session_is_candidate(s, c)) {
 		control_abort(c, &io);
 		s->pending.hello = false;
 		s->stats.strangers_refused++;
@@ -91,14 +86,14 @@ static void fail(struct session *s, struct control *c, enum err err, const char 
 }
 
 /* TLS said no: an alert may wait to be sent, and the reason is worth telling the operator. */
-static void tls_fail(struct session *s, struct control *c, enum err err)
+void handshake_tls_fail(struct session *s, struct control *c, enum err err)
 {
 	char text[REASON_BYTES];
 
 	(void)fmt(text, sizeof(text), "TLS: %s", s->tls.ops->reason(s->tls.ctx, c->tls));
-	if (err == ERR_LOST && is_candidate(s, c)) {
-		fail(s, c, err, text);
-	} else if (is_candidate(s, c)) {
+	if (err == ERR_LOST && session_is_candidate(s, c)) {
+		handshake_fail(s, c, err, text);
+	} else if (session_is_candidate(s, c)) {
 		control_part(s, c, NULL);
 		epoch_note_refused(s, err, text);
 	} else if (s->phase == PHASE_CONNECT) {
@@ -149,6 +144,9 @@ enum err handshake_connect(struct session *s, enum hello_kind kind, const uint8_
 	if (err != ERR_OK) {
 		return err;
 	}
+	/* A host is source or destination; who was about to come in is sent away. */
+	handshake_drop(s, "this host begins a migration of its own");
+	strangers_drop_all(s);
 	epoch_begin(s, SESSION_SOURCE, PHASE_CONNECT, s->record.epoch);
 	control_reset(c);
 	c->state = CONTROL_TCP;
@@ -191,7 +189,7 @@ static void source_established(struct session *s, struct control *c)
 		err = keys_proof(&s->tls, s->seal, c->tls, s->record.secret, &s->record.attempt, s->epoch, TLS_SOURCE,
 				 proof);
 		if (err != ERR_OK) {
-			fail(s, c, err, "no recovery proof can be made");
+			handshake_fail(s, c, err, "no recovery proof can be made");
 			return;
 		}
 	}
@@ -218,17 +216,17 @@ static void destination_established(struct session *s, struct control *c)
 	}
 }
 
-static void tls_step(struct session *s, struct control *c)
+void handshake_tls_step(struct session *s, struct control *c)
 {
 	const struct control_io io = session_control_io(s);
 	enum err err = s->tls.ops->step(s->tls.ctx, c->tls);
 
 	if (err != ERR_OK && err != ERR_AGAIN) {
-		tls_fail(s, c, err);
+		handshake_tls_fail(s, c, err);
 		return;
 	}
 	if (control_flush(c, &io) != ERR_OK) {
-		fail(s, c, ERR_LOST, "the connection broke in the handshake");
+		handshake_fail(s, c, ERR_LOST, "the connection broke in the handshake");
 		return;
 	}
 	if (err == ERR_AGAIN) {
@@ -240,7 +238,7 @@ static void tls_step(struct session *s, struct control *c)
 		return;
 	}
 	c->state = CONTROL_HELLO;
-	if (is_candidate(s, c)) {
+	if (session_is_candidate(s, c)) {
 		destination_established(s, c);
 	} else {
 		source_established(s, c);
@@ -452,7 +450,7 @@ static void answer_received(struct session *s, const uint8_t *payload, size_t le
 	s->peer_boot = a.boot;
 	err = epoch_keys(s);
 	if (err != ERR_OK) {
-		fail(s, c, err, "no channel keys can be derived");
+		handshake_fail(s, c, err, "no channel keys can be derived");
 		return;
 	}
 	c->state = CONTROL_UP;
@@ -484,7 +482,7 @@ static void resumed_received(struct session *s, const uint8_t *payload, size_t l
 		}
 	}
 	if (err != ERR_OK) {
-		fail(s, c, err, text);
+		handshake_fail(s, c, err, text);
 		return;
 	}
 	c->state = CONTROL_UP;
@@ -514,186 +512,5 @@ void handshake_source_message(struct session *s, uint16_t type, const uint8_t *p
 		answer_received(s, payload, len_bytes);
 	} else {
 		resumed_received(s, payload, len_bytes);
-	}
-}
-
-/* ---- bytes of either control connection ---- */
-
-static void dispatch(struct session *s, struct control *c, uint16_t type, const uint8_t *payload, size_t len_bytes)
-{
-	if (is_candidate(s, c)) {
-		handshake_candidate_message(s, type, payload, len_bytes);
-	} else if (c->state == CONTROL_HELLO) {
-		handshake_source_message(s, type, payload, len_bytes);
-	} else {
-		traffic_message(s, type, payload, len_bytes);
-	}
-}
-
-void control_drain(struct session *s, struct control *c)
-{
-	const struct control_io io = session_control_io(s);
-	char text[REASON_BYTES];
-
-	for (uint32_t turn = 0; turn < CONTROL_TURNS_MAX; turn++) {
-		struct message_header head;
-		const uint8_t *payload;
-		enum err err;
-
-		if (c->state < CONTROL_HELLO) {
-			return;
-		}
-		err = control_next(c, &head, &payload, text);
-		if (err == ERR_OK) {
-			const tls_id tls = c->tls;
-
-			dispatch(s, c, head.type, payload, head.len_bytes);
-			if (c->state == CONTROL_FREE || c->tls != tls) {
-				return;
-			}
-			control_consume(c, &head);
-			continue;
-		}
-		if (err != ERR_AGAIN) {
-			fail(s, c, err, text);
-			return;
-		}
-		err = control_fill(c, &io);
-		if (err == ERR_AGAIN) {
-			return;
-		}
-		if (err == ERR_END) {
-			if (!is_candidate(s, c) && (s->bye_sent || s->bye_received)) {
-				return;
-			}
-			fail(s, c, ERR_LOST, "the peer closed the control channel");
-			return;
-		}
-		if (err != ERR_OK) {
-			tls_fail(s, c, err);
-			return;
-		}
-	}
-}
-
-void control_received(struct session *s, struct control *c, const uint8_t *bytes, size_t len_bytes)
-{
-	const struct control_io io = session_control_io(s);
-	const tls_id tls = c->tls;
-	size_t at = 0;
-	uint32_t idle = 0;
-
-	/* Every turn takes at least a byte, or is one of the few that only advance the handshake. */
-	while (at < len_bytes && idle < CONTROL_IDLE_MAX) {
-		size_t taken;
-		enum err err = control_push(c, &io, bytes + at, len_bytes - at, &taken);
-
-		if (err != ERR_OK && err != ERR_FULL) {
-			tls_fail(s, c, err);
-			return;
-		}
-		at += taken;
-		idle = taken == 0 ? idle + 1 : 0;
-		if (c->state == CONTROL_TLS && taken == 0) {
-			tls_step(s, c);
-		}
-		if (c->state >= CONTROL_HELLO) {
-			control_drain(s, c);
-		}
-		if (c->state == CONTROL_FREE || c->tls != tls) {
-			return;
-		}
-	}
-	if (at < len_bytes) {
-		fail(s, c, ERR_FULL, "more bytes than the control channel takes");
-	}
-}
-
-void control_ended(struct session *s, struct control *c, enum stream_end how)
-{
-	char text[REASON_BYTES];
-
-	if (how == STREAM_END_FIN) {
-		const tls_id tls = c->tls;
-
-		c->fin = true;
-		if (c->tls != TLS_NONE) {
-			s->tls.ops->push_eof(s->tls.ctx, c->tls);
-		}
-		if (c->state == CONTROL_TLS) {
-			tls_step(s, c);
-		}
-		if (c->state >= CONTROL_HELLO) {
-			control_drain(s, c);
-		}
-		if (c->state == CONTROL_FREE || c->tls != tls) {
-			return;
-		}
-		if (c->state == CONTROL_TLS) {
-			return;		/* more steps may name the reason; the deadline ends it */
-		}
-	} else {
-		c->stream = STREAM_NONE;	/* dead */
-		c->fin = true;
-	}
-	if (!is_candidate(s, c) && (s->bye_sent || s->bye_received)) {
-		epoch_end(s, END_FINISHED, ERR_OK, "closed");
-		return;
-	}
-	if (c->state == CONTROL_TCP) {
-		(void)fmt(text, sizeof(text), "cannot connect to %u.%u.%u.%u:%u: %s", c->addr.ip[0], c->addr.ip[1],
-			  c->addr.ip[2], c->addr.ip[3], (unsigned)c->addr.port,
-			  how == STREAM_END_TIMEOUT ? "no answer" : "refused");
-	} else {
-		(void)fmt(text, sizeof(text), "control channel: %s",
-			  how == STREAM_END_FIN ? "closed by the peer without goodbye" :
-			  how == STREAM_END_TIMEOUT ? "no answer from the peer" : "reset");
-	}
-	fail(s, c, ERR_LOST, text);
-}
-
-static void control_step(struct session *s, struct control *c, uint64_t now_us)
-{
-	char text[REASON_BYTES];
-
-	if (c->state == CONTROL_FREE) {
-		return;
-	}
-	if (c->deadline_us != 0 && now_us >= c->deadline_us) {
-		(void)fmt(text, sizeof(text), "handshake not done within %u ms", SESSION_HANDSHAKE_US / 1000u);
-		if (is_candidate(s, c) && c->state == CONTROL_DECIDE) {
-			handshake_drop(s, text);
-		} else {
-			fail(s, c, ERR_TIMEOUT, text);
-		}
-		return;
-	}
-	if (c->state == CONTROL_TLS) {
-		tls_step(s, c);
-	}
-	if (c->state >= CONTROL_HELLO) {
-		control_drain(s, c);
-	}
-}
-
-void handshake_step(struct session *s, uint64_t now_us)
-{
-	const struct control_io io = session_control_io(s);
-	struct control *c;
-
-	control_step(s, session_candidate(s), now_us);
-	control_step(s, session_live(s), now_us);
-	c = session_live(s);
-	if (c->state == CONTROL_HELLO && s->hello_out_len > 0) {
-		enum err err = control_write(c, &io, s->hello_out, s->hello_out_len);
-
-		if (err == ERR_OK) {
-			s->hello_out_len = 0;
-		} else if (err != ERR_FULL) {
-			fail(s, c, ERR_LOST, "the connection broke at hello");
-		}
-	}
-	if (session_candidate(s)->state != CONTROL_FREE && control_flush(session_candidate(s), &io) != ERR_OK) {
-		fail(s, session_candidate(s), ERR_LOST, "the connection broke in the handshake");
 	}
 }

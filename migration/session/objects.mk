@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 engine-src += migration/session/channel.c
 engine-src += migration/session/control.c
+engine-src += migration/session/conversation.c
 engine-src += migration/session/credit.c
 engine-src += migration/session/epoch.c
 engine-src += migration/session/frame.c
 engine-src += migration/session/handshake.c
 engine-src += migration/session/keys.c
+engine-src += migration/session/link_events.c
 engine-src += migration/session/mailbox.c
 engine-src += migration/session/message.c
 engine-src += migration/session/session.c
 engine-src += migration/session/stranger.c
+engine-src += migration/session/stream_events.c
 engine-src += migration/session/traffic.c

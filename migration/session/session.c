@@ -86,133 +86,6 @@ void session_set_timeouts(struct session *s, uint64_t link_us, uint64_t blackout
 	s->blackout_timeout_us = blackout_us != 0 ? blackout_us : s->blackout_timeout_us;
 }
 
-/* ---- events of the streams ---- */
-
-static struct control *control_find(struct session *s, stream_id stream)
-{
-	for (uint32_t i = 0; i < 2; i++) {
-		if (s->controls[i].state != CONTROL_FREE && s->controls[i].stream == stream) {
-			return &s->controls[i];
-		}
-	}
-	return NULL;
-}
-
-static struct channel *channel_find(struct session *s, stream_id stream)
-{
-	for (uint32_t i = 0; i < s->channel_count; i++) {
-		if (s->channels[i].stream == stream) {
-			return &s->channels[i];
-		}
-	}
-	return NULL;
-}
-
-static void on_connected(void *owner, stream_id stream)
-{
-	struct session *s = owner;
-	const struct control_io io = session_control_io(s);
-	struct control *c = control_find(s, stream);
-	struct channel *ch = channel_find(s, stream);
-
-	if (c != NULL && c->state == CONTROL_TCP) {
-		if (control_open(c, &io, TLS_SOURCE) != ERR_OK) {
-			epoch_end(s, END_LOST, ERR_UNSUPPORTED, "TLS cannot begin: no clock, entropy, credentials or room");
-		}
-	} else if (ch != NULL && s->role == SESSION_SOURCE && !ch->joined) {
-		traffic_connected(s, ch);
-	}
-}
-
-static bool on_accepted(void *owner, stream_id stream, const struct net_addr *peer)
-{
-	struct session *s = owner;
-
-	if (!s->listening || (s->role == SESSION_SOURCE && s->phase != PHASE_DOWN)) {
-		return false;
-	}
-	if (s->blackout && memcmp(peer->ip, session_live(s)->addr.ip, sizeof(peer->ip)) != 0) {
-		s->stats.strangers_refused++;
-		return false;
-	}
-	return stranger_admit(s, stream, peer);
-}
-
-static void on_received(void *owner, stream_id stream, const uint8_t *bytes, size_t len_bytes)
-{
-	struct session *s = owner;
-	struct control *c = control_find(s, stream);
-	struct channel *ch = channel_find(s, stream);
-	struct session_stranger *x = stranger_find(s, stream);
-
-	if (c != NULL) {
-		control_received(s, c, bytes, len_bytes);
-	} else if (ch != NULL) {
-		traffic_received(s, ch, bytes, len_bytes);
-	} else if (x != NULL) {
-		stranger_received(s, x, bytes, len_bytes);
-	}
-}
-
-static void on_released(void *owner, stream_id stream, uint32_t cookie)
-{
-	struct session *s = owner;
-
-	(void)stream;
-	ASSERT(cookie < FRAME_POOL_COUNT);
-	ASSERT(s->pool.frames[cookie].state == FRAME_SENT);
-	frame_free(&s->pool, cookie);
-}
-
-static void channel_ended(struct session *s, struct channel *ch, enum stream_end how)
-{
-	char text[REASON_BYTES];
-
-	if (s->bye_sent || s->bye_received) {
-		if (how == STREAM_END_FIN) {
-			s->streams.ops->close(s->streams.ctx, ch->stream);
-		}
-		ch->stream = STREAM_NONE;
-		return;
-	}
-	(void)fmt(text, sizeof(text), "channel %u: %s %u bytes into frame sequence %llu", (unsigned)ch->index,
-		  how == STREAM_END_FIN ? "closed" : how == STREAM_END_TIMEOUT ? "no answer," : "reset",
-		  (unsigned)ch->have_bytes, (unsigned long long)ch->next);
-	if (how != STREAM_END_FIN) {
-		ch->stream = STREAM_NONE;
-	}
-	epoch_fault(s, ERR_LOST, text);
-}
-
-static void on_ended(void *owner, stream_id stream, enum stream_end how)
-{
-	struct session *s = owner;
-	struct control *c = control_find(s, stream);
-	struct channel *ch = channel_find(s, stream);
-	struct session_stranger *x = stranger_find(s, stream);
-
-	if (c != NULL) {
-		control_ended(s, c, how);
-	} else if (ch != NULL) {
-		channel_ended(s, ch, how);
-	} else if (x != NULL) {
-		if (how == STREAM_END_FIN) {
-			stranger_drop(s, x, "closed before it said anything");
-		}
-		x->stream = STREAM_NONE;
-	} else {
-		linger_ended(s, stream, how);
-	}
-}
-
-const struct stream_events session_stream_events = {
-	.connected = on_connected,
-	.accepted = on_accepted,
-	.received = on_received,
-	.released = on_released,
-	.ended = on_ended,
-};
-
 /* ---- link_ops: connecting ---- */
 
 static void op_unlisten(void *ctx)
@@ -374,114 +247,6 @@ static void op_refuse(void *ctx, const char *reason)
 
 /* ---- link_ops: events ---- */
 
-static void event_text(struct session *s, struct link_event *out, enum err err, const char *text)
-{
-	(void)text_copy(s->event_text, REASON_BYTES, text);
-	out->err = err;
-	out->text = s->event_text;
-}
-
-static void event_peer(struct session *s, struct link_event *out, const struct control *c, uint64_t boot)
-{
-	memcpy(s->event_peer, c->peer, HOST_ID_MAX);
-	out->peer = s->event_peer;
-	out->peer_boot = boot;
-}
-
-static void event_attempt(struct session *s, struct link_event *out)
-{
-	if (s->role != SESSION_SOURCE || s->phase == PHASE_DOWN) {
-		s->event_attempt = s->asked.attempt;
-		out->attempt = &s->event_attempt;
-	}
-}
-
-static void event_message(struct session *s, struct link_event *out)
-{
-	const struct mail *mail = mailbox_front(&s->inbox);
-	struct message_header head;
-	char reason[REASON_BYTES];
-	const enum err err = message_header_read(mail->bytes, &head, reason);
-
-	ASSERT(err == ERR_OK);
-	out->kind = LINK_MESSAGE;
-	out->type = head.type;
-	out->bytes = mail->bytes + MESSAGE_HEADER_BYTES;
-	out->len_bytes = head.len_bytes;
-	s->message_lent = true;
-}
-
-static void event_frame(struct session *s, struct link_event *out)
-{
-	const uint32_t index = s->ready[s->ready_first];
-	struct frame *f = &s->pool.frames[index];
-
-	s->ready_first = (s->ready_first + 1) % FRAME_POOL_COUNT;
-	s->ready_count--;
-	f->state = FRAME_LENT;
-	out->kind = LINK_FRAME;
-	out->type = f->head.type;
-	out->stream = f->head.stream;
-	out->channel = f->head.channel;
-	out->bytes = f->bytes + FRAME_HEADER_BYTES;
-	out->len_bytes = f->head.len_bytes;
-	out->frame = index;
-}
-
-static void event_hello(struct session *s, struct link_event *out)
-{
-	const bool source = s->phase == PHASE_DECIDE;
-
-	s->pending.hello = false;
-	out->kind = LINK_HELLO;
-	out->bytes = s->hello_in;
-	out->len_bytes = s->hello_in_len;
-	if (source) {
-		event_peer(s, out, session_live(s), s->peer_boot);
-	} else {
-		out->epoch = 1;
-		event_peer(s, out, session_candidate(s), s->asked.boot);
-		event_attempt(s, out);
-	}
-}
-
-static void event_resumed(struct session *s, struct link_event *out)
-{
-	s->pending.resumed = false;
-	out->kind = LINK_RESUMED;
-	out->proved = s->pending.proved;
-	event_peer(s, out, session_live(s), s->peer_boot);
-	event_attempt(s, out);
-}
-
-/* Order: of one epoch first what came first, its end last; then newcomers. */
-static void event_take(struct session *s, struct link_event *out)
-{
-	if (s->pending.resumed) {
-		event_resumed(s, out);
-	} else if (s->pending.open) {
-		s->pending.open = false;
-		out->kind = LINK_OPEN;
-	} else if (s->inbox.count > 0) {
-		event_message(s, out);
-	} else if (s->ready_count > 0) {
-		event_frame(s, out);
-	} else if (s->pending.finished) {
-		s->pending.finished = false;
-		out->kind = LINK_FINISHED;
-	} else if (s->pending.lost) {
-		s->pending.lost = false;
-		out->kind = LINK_LOST;
-		event_text(s, out, s->pending.lost_err, s->pending.lost_text);
-	} else if (s->pending.hello) {
-		event_hello(s, out);
-	} else if (s->pending.refused) {
-		s->pending.refused = false;
-		out->kind = LINK_REFUSED;
-		event_text(s, out, s->pending.refused_err, s->pending.refused_text);
-	}
-}
-
 static void op_poll(void *ctx, struct link_event *out)
 {
 	struct session *s = ctx;
@@ -493,12 +258,12 @@ static void op_poll(void *ctx, struct link_event *out)
 		s->in_consumed++;
 	}
 	strangers_step(s, now);
-	handshake_step(s, now);
+	conversation_step(s, now);
 	traffic_step(s, now);
 	linger_step(s, now);
 	memset(out, 0, sizeof(*out));
 	out->epoch = s->epoch;
-	event_take(s, out);
+	link_event_take(s, out);
 }
 
 /* ---- link_ops: control messages and frames ---- */

@@ -89,7 +89,7 @@ void stranger_received(struct session *s, struct session_stranger *x, const uint
 			return;
 		}
 		x->stream = STREAM_NONE;
-		control_received(s, session_candidate(s), bytes, len_bytes);
+		conversation_received(s, session_candidate(s), bytes, len_bytes);
 		return;
 	}
 	if (x->len_bytes == 0 && bytes[0] != (FRAME_MAGIC & 0xff)) {

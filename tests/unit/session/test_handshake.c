@@ -339,6 +339,40 @@ static void without_entropy_or_credentials_no_session_opens(void **state)
 	world_open(w);
 }
 
+static void two_hosts_that_begin_at_once_turn_each_other_away_and_stay_clean(void **state)
+{
+	struct two_hosts *w = two_hosts_new();
+	struct side *a = &w->sides[SOURCE];
+	struct side *b = &w->sides[DESTINATION];
+	const struct link_listen listen = { .port = PORT, .allowed_id = "beta" };
+	struct link_connect how = { .to = fake_net_addr(SOURCE, PORT), .peer_id = "alpha", .channel_count = 2 };
+
+	(void)state;
+	for (unsigned steps = 0; steps < 40; steps++) {
+		uint32_t opened;
+
+		w = two_hosts_new();
+		world_listen(w);
+		assert_int_equal(a->link.ops->listen(a->link.ctx, &listen), ERR_OK);
+		assert_int_equal(world_connect(w), ERR_OK);
+		for (unsigned i = 0; i < steps; i++) {
+			world_step(w);
+		}
+		/* From some point on the destination has accepted and may not begin. */
+		(void)b->link.ops->connect(b->link.ctx, &how, &w->attempt, NULL, 0);
+		world_run(w, 30 * SECOND);
+		opened = seen_number(a, LINK_OPEN);
+		assert_int_equal(opened, seen_number(b, LINK_OPEN));
+		if (opened == 0) {
+			assert_int_equal(a->session.phase, PHASE_DOWN);
+			assert_int_equal(b->session.phase, PHASE_DOWN);
+			assert_int_equal(a->tls.opened, a->tls.freed);
+			assert_int_equal(b->tls.opened, b->tls.freed);
+			assert_int_equal(fake_net_alive(&w->net), 0);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +390,7 @@ int main(void)
 		cmocka_unit_test(a_second_attempt_reaches_the_engine_and_fences_the_first_when_accepted),
 		cmocka_unit_test(a_second_attempt_that_is_refused_leaves_the_first_alone),
 		cmocka_unit_test(an_answer_after_the_source_has_gone_is_lost),
+		cmocka_unit_test(two_hosts_that_begin_at_once_turn_each_other_away_and_stay_clean),
 		cmocka_unit_test(without_entropy_or_credentials_no_session_opens),
 	};
 
