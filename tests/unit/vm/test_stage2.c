@@ -203,7 +203,7 @@ static void pages_mapped_and_unmapped_all_over_leave_the_pool_as_it_was(void **s
 {
 	(void)state;
 	make(3, false);
-	for (uint64_t i = 0; i < 400; i++) {
+	for (uint64_t i = 0; i < 300; i++) {
 		uint64_t at = 0x10000000 + i * BLOCK_BYTES;
 
 		assert_int_equal(s2_map(&t, ipa(at + PAGE_BYTES), pa(PA), 255, ram), ERR_OK);
