@@ -235,6 +235,10 @@ static enum err vcpu_check(const struct vpsci *p, uint32_t n, const struct vpsci
 		fmt(reason, REASON_BYTES, "psci: vcpu %u entry 0x%llx is outside RAM", n, (unsigned long long)v->entry);
 		return ERR_RANGE;
 	}
+	if (v->power != VPSCI_ON_PENDING && (v->entry != 0 || v->context != 0)) {
+		fmt(reason, REASON_BYTES, "psci: vcpu %u entry 0x%llx without CPU_ON", n, (unsigned long long)v->entry);
+		return ERR_RANGE;
+	}
 	return ERR_OK;
 }
 
