@@ -55,9 +55,6 @@ static enum err migrate_check(const struct engine *e, char *reason)
 		fmt(reason, REASON_BYTES, "only the owner may migrate VM %s: this host is %s", e->desc.name, owner_name(e->owner));
 		return ERR_BAD_STATE;
 	}
-	if (e->power.phase != POWER_STEADY) {
-		return refuse(reason, ERR_BAD_STATE, "the VM is being stopped or started");
-	}
 	if (e->params.tls_hostname[0] == '\0') {
 		return refuse(reason, ERR_BAD_STATE, "set tls-hostname to the host id of the destination first");
 	}

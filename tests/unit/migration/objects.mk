@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
+unit-tests += tests/unit/migration/test_handover
+unit-tests += tests/unit/migration/test_device_plan
+unit-tests += tests/unit/migration/test_wire
+unit-tests += tests/unit/migration/test_rounds
 unit-tests += tests/unit/migration/test_migrate
-tests/unit/migration/test_migrate-src := tests/unit/migration/pair.c
 unit-tests += tests/unit/migration/test_failures
-tests/unit/migration/test_failures-src := tests/unit/migration/pair.c
 unit-tests += tests/unit/migration/test_godwit
+tests/unit/migration/test_migrate-src := tests/unit/migration/pair.c
+tests/unit/migration/test_failures-src := tests/unit/migration/pair.c
