@@ -63,8 +63,8 @@ static enum err seal_next(struct channel *ch, const struct seal_ops *seal, const
 	return seal->begin(&ch->keys.seal, iv, header, FRAME_HEADER_BYTES);
 }
 
-enum err channel_join_seal(struct channel *ch, const struct channel_io *io, uint32_t channel_count,
-			   uint8_t out[FRAME_JOIN_BYTES])
+enum err channel_join_seal(
+	struct channel *ch, const struct channel_io *io, uint32_t channel_count, uint8_t out[FRAME_JOIN_BYTES])
 {
 	const struct frame_header head = expected_header(ch, FRAME_JOIN);
 	uint8_t payload[FRAME_JOIN_PAYLOAD];
@@ -85,7 +85,7 @@ enum err channel_join_seal(struct channel *ch, const struct channel_io *io, uint
 }
 
 enum err channel_join_open(struct channel *ch, const struct channel_io *io, uint32_t channel_count,
-			   uint8_t join[FRAME_JOIN_BYTES], char *reason)
+	uint8_t join[FRAME_JOIN_BYTES], char *reason)
 {
 	const struct frame_header expected = expected_header(ch, FRAME_JOIN);
 	uint8_t *payload = join + FRAME_HEADER_BYTES;
@@ -103,15 +103,15 @@ enum err channel_join_open(struct channel *ch, const struct channel_io *io, uint
 	}
 	keys_iv(&ch->keys, 0, iv);
 	err = io->seal->open(&ch->keys.seal, iv, join, FRAME_HEADER_BYTES, payload, FRAME_JOIN_PAYLOAD,
-			     payload + FRAME_JOIN_PAYLOAD);
+		payload + FRAME_JOIN_PAYLOAD);
 	if (err != ERR_OK) {
 		(void)fmt(reason, REASON_BYTES, "JOIN of channel %u does not verify", (unsigned)ch->index);
 		return ERR_AUTH;
 	}
 	if (load_le32(payload) != ch->index || load_le32(payload + 4) != channel_count) {
 		(void)fmt(reason, REASON_BYTES, "JOIN names channel %u of %u, expected %u of %u",
-			  (unsigned)load_le32(payload), (unsigned)load_le32(payload + 4), (unsigned)ch->index,
-			  (unsigned)channel_count);
+			(unsigned)load_le32(payload), (unsigned)load_le32(payload + 4), (unsigned)ch->index,
+			(unsigned)channel_count);
 		return ERR_MISMATCH;
 	}
 	ch->joined = true;
@@ -121,7 +121,7 @@ enum err channel_join_open(struct channel *ch, const struct channel_io *io, uint
 }
 
 enum err channel_frame_begin(struct channel *ch, const struct channel_io *io, uint16_t stream, enum frame_type type,
-			     size_t len_bytes, uint32_t *frame)
+	size_t len_bytes, uint32_t *frame)
 {
 	struct frame_header head = expected_header(ch, (uint8_t)type);
 	uint32_t index;
@@ -155,7 +155,7 @@ enum err channel_frame_begin(struct channel *ch, const struct channel_io *io, ui
 }
 
 void channel_frame_bytes(struct channel *ch, const struct channel_io *io, uint32_t frame, size_t at,
-			 const uint8_t *bytes, size_t len_bytes)
+	const uint8_t *bytes, size_t len_bytes)
 {
 	struct frame *f = &io->pool->frames[frame];
 
@@ -213,12 +213,12 @@ static enum err frame_accept(struct channel *ch, const struct channel_io *io, ch
 	}
 	if (credit_left(io->credit, head.stream) == 0) {
 		(void)fmt(reason, REASON_BYTES, "frame %llu of stream %u, granted %llu",
-			  (unsigned long long)io->credit->used[head.stream] + 1, (unsigned)head.stream,
-			  (unsigned long long)io->credit->limit[head.stream]);
+			(unsigned long long)io->credit->used[head.stream] + 1, (unsigned)head.stream,
+			(unsigned long long)io->credit->limit[head.stream]);
 		return ERR_REFUSED;
 	}
 	ch->frame = frame_take(io->pool, FRAME_FILLING);
-	ASSERT(ch->frame != FRAME_NONE);	/* a grant has a frame behind it */
+	ASSERT(ch->frame != FRAME_NONE); /* a grant has a frame behind it */
 	io->credit->used[head.stream]++;
 	io->pool->frames[ch->frame].head = head;
 	memcpy(io->pool->frames[ch->frame].bytes, ch->head, FRAME_HEADER_BYTES);
@@ -238,10 +238,10 @@ static enum err frame_open(struct channel *ch, const struct channel_io *io, char
 	}
 	keys_iv(&ch->keys, ch->next, iv);
 	err = io->seal->open(&ch->keys.seal, iv, f->bytes, FRAME_HEADER_BYTES, payload, f->head.len_bytes,
-			     payload + f->head.len_bytes);
+		payload + f->head.len_bytes);
 	if (err != ERR_OK) {
-		(void)fmt(reason, REASON_BYTES, "frame sequence %llu: tag does not verify",
-			  (unsigned long long)ch->next);
+		(void)fmt(
+			reason, REASON_BYTES, "frame sequence %llu: tag does not verify", (unsigned long long)ch->next);
 		return ERR_AUTH;
 	}
 	f->state = FRAME_READY;
@@ -250,7 +250,7 @@ static enum err frame_open(struct channel *ch, const struct channel_io *io, char
 }
 
 enum err channel_receive(struct channel *ch, const struct channel_io *io, const uint8_t *bytes, size_t len_bytes,
-			 size_t *taken, uint32_t *frame, char *reason)
+	size_t *taken, uint32_t *frame, char *reason)
 {
 	size_t at = 0;
 	size_t part;
@@ -294,7 +294,7 @@ void channel_frame_placed(struct channel *ch, const struct channel_io *io, uint3
 {
 	const struct frame *f = &io->pool->frames[frame];
 
-	ASSERT(f->head.sequence == ch->placed);		/* frames of a channel are done in order */
+	ASSERT(f->head.sequence == ch->placed); /* frames of a channel are done in order */
 	chain_extend(ch, io->seal, f->bytes + FRAME_HEADER_BYTES + f->head.len_bytes);
 	ch->placed++;
 	io->credit->done[f->head.stream]++;

@@ -30,8 +30,8 @@ enum err control_open(struct control *c, const struct control_io *io, enum tls_r
 	return err;
 }
 
-enum err control_push(struct control *c, const struct control_io *io, const uint8_t *bytes, size_t len_bytes,
-		      size_t *taken)
+enum err control_push(
+	struct control *c, const struct control_io *io, const uint8_t *bytes, size_t len_bytes, size_t *taken)
 {
 	*taken = 0;
 	return io->tls->ops->push(io->tls->ctx, c->tls, bytes, len_bytes, taken);
@@ -109,8 +109,8 @@ enum err control_flush(struct control *c, const struct control_io *io)
 		if (err != ERR_OK || !any) {
 			return err;
 		}
-		err = io->streams->ops->send_copy(io->streams->ctx, c->stream, c->out + c->out_at,
-						  c->out_len - c->out_at);
+		err = io->streams->ops->send_copy(
+			io->streams->ctx, c->stream, c->out + c->out_at, c->out_len - c->out_at);
 		if (err == ERR_FULL) {
 			return ERR_OK;
 		}

@@ -115,10 +115,10 @@ void conversation_ended(struct session *s, struct control *c, enum stream_end ho
 			return;
 		}
 		if (c->state == CONTROL_TLS) {
-			return;		/* more steps may name the reason; the deadline ends it */
+			return; /* more steps may name the reason; the deadline ends it */
 		}
 	} else {
-		c->stream = STREAM_NONE;	/* dead */
+		c->stream = STREAM_NONE; /* dead */
 		c->fin = true;
 	}
 	if (!session_is_candidate(s, c) && (s->bye_sent || s->bye_received)) {
@@ -127,12 +127,13 @@ void conversation_ended(struct session *s, struct control *c, enum stream_end ho
 	}
 	if (c->state == CONTROL_TCP) {
 		(void)fmt(text, sizeof(text), "cannot connect to %u.%u.%u.%u:%u: %s", c->addr.ip[0], c->addr.ip[1],
-			  c->addr.ip[2], c->addr.ip[3], (unsigned)c->addr.port,
-			  how == STREAM_END_TIMEOUT ? "no answer" : "refused");
+			c->addr.ip[2], c->addr.ip[3], (unsigned)c->addr.port,
+			how == STREAM_END_TIMEOUT ? "no answer" : "refused");
 	} else {
 		(void)fmt(text, sizeof(text), "control channel: %s",
-			  how == STREAM_END_FIN ? "closed by the peer without goodbye" :
-			  how == STREAM_END_TIMEOUT ? "no answer from the peer" : "reset");
+			how == STREAM_END_FIN	    ? "closed by the peer without goodbye"
+			: how == STREAM_END_TIMEOUT ? "no answer from the peer"
+						    : "reset");
 	}
 	handshake_fail(s, c, ERR_LOST, text);
 }

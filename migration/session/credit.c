@@ -6,7 +6,7 @@
 #include "core/base/assert.h"
 
 /* A peer may have a larger pool than ours; this only keeps arithmetic far from wrapping. */
-#define CREDIT_WINDOW_MAX	65536u
+#define CREDIT_WINDOW_MAX 65536u
 
 void credit_reset(struct credit *c)
 {

@@ -13,11 +13,11 @@
 #include "migration/link.h"
 
 struct credit {
-	uint64_t limit[LINK_STREAM_COUNT];	/* frames granted since the epoch began */
-	uint64_t used[LINK_STREAM_COUNT];	/* frames sent, or at the destination received */
-	uint64_t done[LINK_STREAM_COUNT];	/* destination: frames placed */
-	uint8_t window[LINK_STREAM_COUNT];	/* destination: limit - done is kept here, 0 for streams without use */
-	bool changed[LINK_STREAM_COUNT];	/* destination: limit not yet told */
+	uint64_t limit[LINK_STREAM_COUNT]; /* frames granted since the epoch began */
+	uint64_t used[LINK_STREAM_COUNT];  /* frames sent, or at the destination received */
+	uint64_t done[LINK_STREAM_COUNT];  /* destination: frames placed */
+	uint8_t window[LINK_STREAM_COUNT]; /* destination: limit - done is kept here, 0 for streams without use */
+	bool changed[LINK_STREAM_COUNT];   /* destination: limit not yet told */
 };
 
 /** All zero: nothing granted, nothing used. */

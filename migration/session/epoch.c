@@ -155,7 +155,7 @@ static void note_end(struct session *s, enum epoch_end_kind kind, enum err err, 
 		break;
 	}
 	session_log(s, kind == END_FINISHED ? LOG_INFO : LOG_WARN, "session: epoch %u is over: %s", (unsigned)s->epoch,
-		    text);
+		text);
 }
 
 void epoch_end(struct session *s, enum epoch_end_kind kind, enum err err, const char *text)

@@ -41,14 +41,14 @@ void frame_header_write(const struct frame_header *h, uint8_t out[FRAME_HEADER_B
 static enum err differs(char *reason, enum err err, const char *field, uint64_t is, uint64_t expected)
 {
 	(void)fmt(reason, REASON_BYTES, "frame %s is %llu, expected %llu", field, (unsigned long long)is,
-		  (unsigned long long)expected);
+		(unsigned long long)expected);
 	return err;
 }
 
 static enum err above(char *reason, const char *field, uint64_t is, uint64_t max)
 {
 	(void)fmt(reason, REASON_BYTES, "frame %s is %llu, at most %llu", field, (unsigned long long)is,
-		  (unsigned long long)max);
+		(unsigned long long)max);
 	return ERR_BAD_RECORD;
 }
 
@@ -86,7 +86,7 @@ static enum err form_check(const uint8_t *in, const struct frame_header *h, uint
 }
 
 enum err frame_header_read(const uint8_t in[FRAME_HEADER_BYTES], const struct frame_header *expected,
-			   struct frame_header *out, char *reason)
+	struct frame_header *out, char *reason)
 {
 	const struct frame_header h = {
 		.type = in[AT_TYPE],

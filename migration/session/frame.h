@@ -13,19 +13,19 @@
 #include "core/base/err.h"
 #include "core/base/limits.h"
 
-#define FRAME_MAGIC		0x5747u	/* bytes 'G' 'W'; a TLS record begins with 0x16 */
-#define FRAME_VERSION		1u
-#define FRAME_NONE		UINT32_MAX
+#define FRAME_MAGIC	   0x5747u /* bytes 'G' 'W'; a TLS record begins with 0x16 */
+#define FRAME_VERSION	   1u
+#define FRAME_NONE	   UINT32_MAX
 
-#define FRAME_JOIN_PAYLOAD	8u
-#define FRAME_JOIN_BYTES	(FRAME_HEADER_BYTES + FRAME_JOIN_PAYLOAD + FRAME_TAG_BYTES)
+#define FRAME_JOIN_PAYLOAD 8u
+#define FRAME_JOIN_BYTES   (FRAME_HEADER_BYTES + FRAME_JOIN_PAYLOAD + FRAME_TAG_BYTES)
 
 struct frame_header {
-	uint8_t type;		/* enum frame_type */
+	uint8_t type; /* enum frame_type */
 	uint8_t channel;
 	uint16_t stream;
 	uint32_t epoch;
-	uint32_t len_bytes;	/* of the payload, without the tag */
+	uint32_t len_bytes; /* of the payload, without the tag */
 	uint64_t session;
 	uint64_t sequence;
 };
@@ -43,16 +43,16 @@ void frame_header_write(const struct frame_header *h, uint8_t out[FRAME_HEADER_B
  * Format: docs/wire-format.md, section 4.1.
  */
 MUST_CHECK enum err frame_header_read(const uint8_t in[FRAME_HEADER_BYTES], const struct frame_header *expected,
-				      struct frame_header *out, char *reason);
+	struct frame_header *out, char *reason);
 
 enum frame_state {
 	FRAME_FREE = 0,
-	FRAME_SEALING,	/* source: between begin and end */
-	FRAME_QUEUED,	/* source: sealed, the stream has not taken it yet */
-	FRAME_SENT,	/* source: referenced by the stream until released */
-	FRAME_FILLING,	/* destination: header accepted, bytes are coming */
-	FRAME_READY,	/* destination: verified, not yet told to the engine */
-	FRAME_LENT,	/* destination: with the engine until frame_done() */
+	FRAME_SEALING, /* source: between begin and end */
+	FRAME_QUEUED,  /* source: sealed, the stream has not taken it yet */
+	FRAME_SENT,    /* source: referenced by the stream until released */
+	FRAME_FILLING, /* destination: header accepted, bytes are coming */
+	FRAME_READY,   /* destination: verified, not yet told to the engine */
+	FRAME_LENT,    /* destination: with the engine until frame_done() */
 };
 
 /** One buffer: header, payload and tag lie in bytes as on the wire. */
@@ -60,7 +60,7 @@ struct frame {
 	_Alignas(64) uint8_t bytes[FRAME_BYTES];
 	struct frame_header head;
 	enum frame_state state;
-	bool orphan;		/* its epoch is over: back to FREE at the next step */
+	bool orphan; /* its epoch is over: back to FREE at the next step */
 };
 
 /** Owned by the session; serves sending or receiving, whichever the session does. */

@@ -107,7 +107,7 @@ void handshake_tls_fail(struct session *s, struct control *c, enum err err)
 /* ---- source: connect ---- */
 
 static void hello_compose(struct session *s, enum hello_kind kind, const uint8_t *bytes, size_t len_bytes,
-			  const uint8_t proof[HASH_BYTES])
+	const uint8_t proof[HASH_BYTES])
 {
 	struct hello h = {
 		.version_min = PROTOCOL_VERSION_MIN,
@@ -177,7 +177,7 @@ static void source_established(struct session *s, struct control *c)
 	}
 	if (!text_equal(c->peer, s->record.how.peer_id)) {
 		(void)fmt(text, sizeof(text), "the destination is '%s', tls-hostname asks for '%s'", c->peer,
-			  s->record.how.peer_id);
+			s->record.how.peer_id);
 		refuse(s, c, ERR_AUTH, text);
 		return;
 	}
@@ -186,8 +186,8 @@ static void source_established(struct session *s, struct control *c)
 	(void)text_copy(s->transcript.source_id, HOST_ID_MAX, s->own_id);
 	(void)text_copy(s->transcript.destination_id, HOST_ID_MAX, c->peer);
 	if (kind == HELLO_RESUME) {
-		err = keys_proof(&s->tls, s->seal, c->tls, s->record.secret, &s->record.attempt, s->epoch, TLS_SOURCE,
-				 proof);
+		err = keys_proof(
+			&s->tls, s->seal, c->tls, s->record.secret, &s->record.attempt, s->epoch, TLS_SOURCE, proof);
 		if (err != ERR_OK) {
 			handshake_fail(s, c, err, "no recovery proof can be made");
 			return;
@@ -211,7 +211,7 @@ static void destination_established(struct session *s, struct control *c)
 		refuse(s, c, ERR_AUTH, text);
 	} else if (!text_equal(c->peer, s->listen.allowed_id)) {
 		(void)fmt(text, sizeof(text), "source '%s' is not allowed: tls-authz names '%s'", c->peer,
-			  s->listen.allowed_id);
+			s->listen.allowed_id);
 		refuse(s, c, ERR_AUTH, text);
 	}
 }
@@ -291,26 +291,25 @@ static void hello_resume(struct session *s, struct control *c, const struct hell
 
 	if (s->phase != PHASE_DOWN && !same) {
 		(void)fmt(text, sizeof(text), "attempt %u: this host is receiving attempt %u",
-			  (unsigned)h->attempt.number, (unsigned)s->record.attempt.number);
+			(unsigned)h->attempt.number, (unsigned)s->record.attempt.number);
 		refuse(s, c, ERR_REFUSED, text);
 		return;
 	}
 	if (h->kind == HELLO_RESUME && same && s->record.has_secret) {
 		if (h->epoch <= s->record.epoch) {
 			(void)fmt(text, sizeof(text), "epoch %u is stale, the last was %u", (unsigned)h->epoch,
-				  (unsigned)s->record.epoch);
+				(unsigned)s->record.epoch);
 			refuse(s, c, ERR_REFUSED, text);
 			return;
 		}
 		err = keys_proof(&s->tls, s->seal, c->tls, s->record.secret, &h->attempt, h->epoch, TLS_SOURCE, proof);
 		if (err != ERR_OK || !s->seal->equal(proof, h->proof, HASH_BYTES)) {
-			(void)fmt(text, sizeof(text), "recovery proof of epoch %u does not verify",
-				  (unsigned)h->epoch);
+			(void)fmt(text, sizeof(text), "recovery proof of epoch %u does not verify", (unsigned)h->epoch);
 			refuse(s, c, ERR_AUTH, text);
 			return;
 		}
 		err = keys_proof(&s->tls, s->seal, c->tls, s->record.secret, &h->attempt, h->epoch, TLS_DESTINATION,
-				 answer.proof);
+			answer.proof);
 		if (err != ERR_OK) {
 			refuse(s, c, err, "no recovery proof can be made");
 			return;
@@ -342,8 +341,8 @@ static void hello_received(struct session *s, struct control *c, const uint8_t *
 		return;
 	}
 	if (!text_equal(h.attempt.source, c->peer)) {
-		(void)fmt(text, sizeof(text), "hello names source '%s', its certificate '%s'", h.attempt.source,
-			  c->peer);
+		(void)fmt(
+			text, sizeof(text), "hello names source '%s', its certificate '%s'", h.attempt.source, c->peer);
 		refuse(s, c, ERR_AUTH, text);
 		return;
 	}
@@ -376,7 +375,7 @@ void handshake_candidate_message(struct session *s, uint16_t type, const uint8_t
 		hello_received(s, c, payload, len_bytes);
 	} else {
 		(void)fmt(text, sizeof(text), "control message type is %u, expected %u", (unsigned)type,
-			  (unsigned)MESSAGE_HELLO);
+			(unsigned)MESSAGE_HELLO);
 		refuse(s, c, ERR_BAD_RECORD, text);
 	}
 }
@@ -436,8 +435,7 @@ static void answer_received(struct session *s, const uint8_t *payload, size_t le
 
 	if (err == ERR_OK && (a.epoch != s->epoch || a.channel_count != s->channel_count)) {
 		(void)fmt(text, sizeof(text), "answer names epoch %u and %u channels, expected %u and %u",
-			  (unsigned)a.epoch, (unsigned)a.channel_count, (unsigned)s->epoch,
-			  (unsigned)s->channel_count);
+			(unsigned)a.epoch, (unsigned)a.channel_count, (unsigned)s->epoch, (unsigned)s->channel_count);
 		err = ERR_MISMATCH;
 	}
 	if (err != ERR_OK) {
@@ -470,12 +468,12 @@ static void resumed_received(struct session *s, const uint8_t *payload, size_t l
 
 	if (err == ERR_OK && (m.epoch != s->epoch || (m.proved && !asked_proof))) {
 		(void)fmt(text, sizeof(text), "resumed names epoch %u, expected %u", (unsigned)m.epoch,
-			  (unsigned)s->epoch);
+			(unsigned)s->epoch);
 		err = ERR_MISMATCH;
 	}
 	if (err == ERR_OK && m.proved) {
 		err = keys_proof(&s->tls, s->seal, c->tls, s->record.secret, &s->record.attempt, s->epoch,
-				 TLS_DESTINATION, proof);
+			TLS_DESTINATION, proof);
 		if (err != ERR_OK || !s->seal->equal(proof, m.proof, HASH_BYTES)) {
 			(void)fmt(text, sizeof(text), "recovery proof of '%s' does not verify", c->peer);
 			err = ERR_AUTH;
@@ -504,7 +502,7 @@ void handshake_source_message(struct session *s, uint16_t type, const uint8_t *p
 		epoch_end(s, END_REFUSED, ERR_REFUSED, text);
 	} else if (type != expected) {
 		(void)fmt(text, sizeof(text), "control message type is %u, expected %u", (unsigned)type,
-			  (unsigned)expected);
+			(unsigned)expected);
 		refuse(s, c, ERR_BAD_RECORD, text);
 	} else if (s->hello_out_len > 0) {
 		refuse(s, c, ERR_BAD_RECORD, "an answer before hello");

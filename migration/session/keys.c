@@ -6,12 +6,12 @@
 #include "core/base/assert.h"
 #include "core/base/bytes.h"
 
-#define LABEL_SESSION	"EXPORTER-godwit-session"
-#define LABEL_CHANNEL	"EXPORTER-godwit-channel"
-#define LABEL_RECOVERY	"EXPORTER-godwit-recovery"
-#define LABEL_PROOF	"EXPORTER-godwit-proof"
+#define LABEL_SESSION		 "EXPORTER-godwit-session"
+#define LABEL_CHANNEL		 "EXPORTER-godwit-channel"
+#define LABEL_RECOVERY		 "EXPORTER-godwit-recovery"
+#define LABEL_PROOF		 "EXPORTER-godwit-proof"
 
-#define DIRECTION_TO_DESTINATION	0u
+#define DIRECTION_TO_DESTINATION 0u
 
 /* HKDF-Expand infos, without the final zero. */
 static const uint8_t info_key[12] = { 'g', 'o', 'd', 'w', 'i', 't', '/', '1', ' ', 'k', 'e', 'y' };
@@ -47,8 +47,8 @@ enum err keys_session_id(const struct tls *tls, tls_id id, const uint8_t transcr
 	return err;
 }
 
-enum err keys_recovery(const struct tls *tls, tls_id id, const uint8_t transcript[HASH_BYTES],
-		       uint8_t out[KEYS_SECRET_BYTES])
+enum err keys_recovery(
+	const struct tls *tls, tls_id id, const uint8_t transcript[HASH_BYTES], uint8_t out[KEYS_SECRET_BYTES])
 {
 	return tls->ops->exporter(tls->ctx, id, LABEL_RECOVERY, transcript, HASH_BYTES, out, KEYS_SECRET_BYTES);
 }
@@ -68,7 +68,7 @@ static enum err keys_expand(struct channel_keys *k, const struct seal_ops *seal)
 }
 
 enum err keys_channel(struct channel_keys *k, const struct tls *tls, const struct seal_ops *seal, tls_id id,
-		      const uint8_t transcript[HASH_BYTES], uint32_t epoch, uint8_t channel)
+	const uint8_t transcript[HASH_BYTES], uint32_t epoch, uint8_t channel)
 {
 	uint8_t context[HASH_BYTES + 6];
 	enum err err;
@@ -126,8 +126,8 @@ void keys_wipe(struct channel_keys *k, const struct seal_ops *seal)
 }
 
 enum err keys_proof(const struct tls *tls, const struct seal_ops *seal, tls_id id,
-		    const uint8_t recovery[KEYS_SECRET_BYTES], const struct attempt *attempt, uint32_t epoch,
-		    enum tls_role role, uint8_t out[HASH_BYTES])
+	const uint8_t recovery[KEYS_SECRET_BYTES], const struct attempt *attempt, uint32_t epoch, enum tls_role role,
+	uint8_t out[HASH_BYTES])
 {
 	uint8_t context[8 + 4 + 4];
 	uint8_t msg[sizeof(info_proof) + 1 + 4 + HASH_BYTES];

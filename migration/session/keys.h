@@ -15,14 +15,14 @@
 #include "migration/session/seal.h"
 #include "migration/session/tls.h"
 
-#define KEYS_REKEY_SHIFT	20u	/* frames under one key: 2^20 */
-#define KEYS_SECRET_BYTES	32u
+#define KEYS_REKEY_SHIFT  20u /* frames under one key: 2^20 */
+#define KEYS_SECRET_BYTES 32u
 
 /** Keys of one channel in its one direction, source to destination. */
 struct channel_keys {
-	uint8_t secret[KEYS_SECRET_BYTES];	/* of the present generation */
+	uint8_t secret[KEYS_SECRET_BYTES]; /* of the present generation */
 	uint8_t iv[SEAL_IV_BYTES];
-	uint64_t generation;			/* sequence >> KEYS_REKEY_SHIFT */
+	uint64_t generation; /* sequence >> KEYS_REKEY_SHIFT */
 	struct seal_state seal;
 };
 
@@ -37,13 +37,13 @@ struct keys_transcript {
 /** SHA-256 over the transcript: the context of every exporter call but the proof's. */
 void keys_transcript_hash(const struct hash_ops *hash, const struct keys_transcript *t, uint8_t out[HASH_BYTES]);
 
-MUST_CHECK enum err keys_session_id(const struct tls *tls, tls_id id, const uint8_t transcript[HASH_BYTES],
-				    uint64_t *out);
-MUST_CHECK enum err keys_recovery(const struct tls *tls, tls_id id, const uint8_t transcript[HASH_BYTES],
-				  uint8_t out[KEYS_SECRET_BYTES]);
+MUST_CHECK enum err keys_session_id(
+	const struct tls *tls, tls_id id, const uint8_t transcript[HASH_BYTES], uint64_t *out);
+MUST_CHECK enum err keys_recovery(
+	const struct tls *tls, tls_id id, const uint8_t transcript[HASH_BYTES], uint8_t out[KEYS_SECRET_BYTES]);
 /** Keys of generation 0. On error k holds no key. */
 MUST_CHECK enum err keys_channel(struct channel_keys *k, const struct tls *tls, const struct seal_ops *seal, tls_id id,
-				 const uint8_t transcript[HASH_BYTES], uint32_t epoch, uint8_t channel);
+	const uint8_t transcript[HASH_BYTES], uint32_t epoch, uint8_t channel);
 /**
  * Make the keys those of a sequence number, which never falls: every 2^20 frames the next
  * secret, key and IV are expanded and the old ones overwritten.
@@ -55,8 +55,8 @@ void keys_wipe(struct channel_keys *k, const struct seal_ops *seal);
 
 /** Proof that role holds the recovery secret, bound to this epoch and this connection's exporter. */
 MUST_CHECK enum err keys_proof(const struct tls *tls, const struct seal_ops *seal, tls_id id,
-			       const uint8_t recovery[KEYS_SECRET_BYTES], const struct attempt *attempt, uint32_t epoch,
-			       enum tls_role role, uint8_t out[HASH_BYTES]);
+	const uint8_t recovery[KEYS_SECRET_BYTES], const struct attempt *attempt, uint32_t epoch, enum tls_role role,
+	uint8_t out[HASH_BYTES]);
 
 /** Overwrite a secret such that the compiler keeps the store. */
 void keys_forget(void *secret, size_t len_bytes);

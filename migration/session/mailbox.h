@@ -14,10 +14,10 @@
 #include "migration/session/message.h"
 
 /* One slot more than may be outstanding: the message the engine still reads when an epoch is fenced. */
-#define MAILBOX_SLOTS	(CTRL_QUEUE_COUNT + 1u)
+#define MAILBOX_SLOTS (CTRL_QUEUE_COUNT + 1u)
 
 struct mail {
-	size_t len_bytes;		/* whole message, header included */
+	size_t len_bytes; /* whole message, header included */
 	uint8_t bytes[CTRL_MSG_BYTES];
 };
 

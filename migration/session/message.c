@@ -8,8 +8,9 @@
 #include "core/base/text.h"
 
 /* Fixed part of a hello, docs/wire-format.md, section 3.2. */
-#define HELLO_FIXED_BYTES	176u
-_Static_assert(HELLO_FIXED_BYTES + MESSAGE_HEADER_BYTES + MESSAGE_HELLO_MAX <= CTRL_MSG_BYTES, "a hello is one message");
+#define HELLO_FIXED_BYTES 176u
+_Static_assert(
+	HELLO_FIXED_BYTES + MESSAGE_HEADER_BYTES + MESSAGE_HELLO_MAX <= CTRL_MSG_BYTES, "a hello is one message");
 
 static bool printable(uint8_t c)
 {
@@ -30,7 +31,7 @@ enum err message_header_read(const uint8_t in[MESSAGE_HEADER_BYTES], struct mess
 
 	if (len > MESSAGE_PAYLOAD_MAX) {
 		(void)fmt(reason, REASON_BYTES, "control message length is %u, at most %u", (unsigned)len,
-			  (unsigned)MESSAGE_PAYLOAD_MAX);
+			(unsigned)MESSAGE_PAYLOAD_MAX);
 		return ERR_BAD_RECORD;
 	}
 	if (reserved != 0) {
@@ -115,7 +116,7 @@ static enum err versions_check(uint8_t min, uint8_t max, char *reason)
 	}
 	if (min > PROTOCOL_VERSION_MAX || max < PROTOCOL_VERSION_MIN) {
 		(void)fmt(reason, REASON_BYTES, "protocol version: source speaks %u to %u, destination %u to %u",
-			  (unsigned)min, (unsigned)max, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
+			(unsigned)min, (unsigned)max, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
 		return ERR_UNSUPPORTED;
 	}
 	return ERR_OK;

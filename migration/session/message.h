@@ -14,38 +14,38 @@
 #include "core/base/err.h"
 #include "migration/link.h"
 
-#define MESSAGE_HEADER_BYTES	8u
-#define MESSAGE_PAYLOAD_MAX	(CTRL_MSG_BYTES - MESSAGE_HEADER_BYTES)
-#define MESSAGE_ENGINE_MAX	0x7fffu	/* types up to here are the engine's */
-#define MESSAGE_HELLO_MAX	(CTRL_MSG_BYTES - 512u)	/* engine's bytes in a hello */
+#define MESSAGE_HEADER_BYTES 8u
+#define MESSAGE_PAYLOAD_MAX  (CTRL_MSG_BYTES - MESSAGE_HEADER_BYTES)
+#define MESSAGE_ENGINE_MAX   0x7fffu		     /* types up to here are the engine's */
+#define MESSAGE_HELLO_MAX    (CTRL_MSG_BYTES - 512u) /* engine's bytes in a hello */
 
-#define PROTOCOL_VERSION_MIN	1u
-#define PROTOCOL_VERSION_MAX	1u
+#define PROTOCOL_VERSION_MIN 1u
+#define PROTOCOL_VERSION_MAX 1u
 
 enum message_type {
-	MESSAGE_HELLO = 0x8001,		/* source: first message of a connection */
-	MESSAGE_ANSWER = 0x8002,	/* destination: to a NEW hello */
-	MESSAGE_RESUMED = 0x8003,	/* destination: to a RESUME or STATUS hello */
-	MESSAGE_REFUSE = 0x8004,	/* either: text, the connection is over */
-	MESSAGE_JOINED = 0x8005,	/* destination: data channels joined so far */
-	MESSAGE_CREDIT = 0x8006,	/* either: limits */
+	MESSAGE_HELLO = 0x8001,	  /* source: first message of a connection */
+	MESSAGE_ANSWER = 0x8002,  /* destination: to a NEW hello */
+	MESSAGE_RESUMED = 0x8003, /* destination: to a RESUME or STATUS hello */
+	MESSAGE_REFUSE = 0x8004,  /* either: text, the connection is over */
+	MESSAGE_JOINED = 0x8005,  /* destination: data channels joined so far */
+	MESSAGE_CREDIT = 0x8006,  /* either: limits */
 	MESSAGE_PING = 0x8007,
 	MESSAGE_PONG = 0x8008,
-	MESSAGE_FAULT = 0x8009,		/* either: text, the epoch is over */
-	MESSAGE_BYE = 0x800a,		/* either: nothing follows */
+	MESSAGE_FAULT = 0x8009, /* either: text, the epoch is over */
+	MESSAGE_BYE = 0x800a,	/* either: nothing follows */
 };
 
 enum hello_kind { HELLO_NEW = 1, HELLO_RESUME = 2, HELLO_STATUS = 3 };
 
 struct hello {
 	uint8_t version_min, version_max;
-	uint8_t kind;			/* enum hello_kind */
-	uint8_t channel_count;		/* NEW: 1 .. CHANNEL_COUNT_MAX, else 0 */
+	uint8_t kind;	       /* enum hello_kind */
+	uint8_t channel_count; /* NEW: 1 .. CHANNEL_COUNT_MAX, else 0 */
 	uint32_t epoch;
-	uint64_t boot;			/* of the sender, now */
+	uint64_t boot; /* of the sender, now */
 	struct attempt attempt;
-	uint8_t proof[HASH_BYTES];	/* RESUME, else zero */
-	const uint8_t *bytes;		/* NEW: the engine's hello */
+	uint8_t proof[HASH_BYTES]; /* RESUME, else zero */
+	const uint8_t *bytes;	   /* NEW: the engine's hello */
 	size_t len_bytes;
 };
 
@@ -62,7 +62,7 @@ struct resumed {
 	bool proved;
 	uint32_t epoch;
 	uint64_t boot;
-	uint8_t proof[HASH_BYTES];	/* zero unless proved */
+	uint8_t proof[HASH_BYTES]; /* zero unless proved */
 };
 
 struct message_header {
@@ -72,8 +72,8 @@ struct message_header {
 
 void message_header_write(uint8_t out[MESSAGE_HEADER_BYTES], uint16_t type, uint32_t len_bytes);
 /** ERR_BAD_RECORD, with reason (REASON_BYTES), for a length above MESSAGE_PAYLOAD_MAX or a set reserved field. */
-MUST_CHECK enum err message_header_read(const uint8_t in[MESSAGE_HEADER_BYTES], struct message_header *out,
-					char *reason);
+MUST_CHECK enum err message_header_read(
+	const uint8_t in[MESSAGE_HEADER_BYTES], struct message_header *out, char *reason);
 
 /** Payloads; the writers set w->failed when there is no room. */
 void hello_write(struct writer *w, const struct hello *h);

@@ -145,8 +145,8 @@ static void record_forget(struct session *s)
 }
 
 /* The attempt of a source's record; source and boot are ours unless an old attempt is asked about. */
-static void record_begin(struct session *s, const struct link_connect *how, const struct attempt *attempt,
-			 uint32_t epoch)
+static void record_begin(
+	struct session *s, const struct link_connect *how, const struct attempt *attempt, uint32_t epoch)
 {
 	epoch_fence(s);
 	record_forget(s);
@@ -161,7 +161,7 @@ static void record_begin(struct session *s, const struct link_connect *how, cons
 }
 
 static enum err op_connect(void *ctx, const struct link_connect *how, const struct attempt *attempt,
-			   const uint8_t *hello, size_t len_bytes)
+	const uint8_t *hello, size_t len_bytes)
 {
 	struct session *s = ctx;
 	enum err err = connect_check(s, how);
@@ -309,8 +309,8 @@ static uint32_t op_frame_space(void *ctx, uint16_t stream, uint8_t channel)
 	return left < s->pool.free_count ? (uint32_t)left : s->pool.free_count;
 }
 
-static enum err op_frame_begin(void *ctx, struct link_tx *tx, uint16_t stream, uint8_t channel, enum frame_type type,
-			       size_t len_bytes)
+static enum err op_frame_begin(
+	void *ctx, struct link_tx *tx, uint16_t stream, uint8_t channel, enum frame_type type, size_t len_bytes)
 {
 	struct session *s = ctx;
 	const struct channel_io io = session_channel_io(s);
@@ -321,7 +321,7 @@ static enum err op_frame_begin(void *ctx, struct link_tx *tx, uint16_t stream, u
 		return ERR_LOST;
 	}
 	if (!frame_possible(s, stream, channel) || len_bytes > FRAME_PAYLOAD_MAX || type < FRAME_RAM ||
-	    type > FRAME_TOTALS || s->channels[channel].sealing) {
+		type > FRAME_TOTALS || s->channels[channel].sealing) {
 		return ERR_RANGE;
 	}
 	err = channel_frame_begin(&s->channels[channel], &io, stream, type, len_bytes, &tx->frame);

@@ -36,18 +36,18 @@
 #include "migration/session/tls.h"
 
 /* Deadlines, microseconds; docs/wire-format.md, section 8. */
-#define SESSION_HANDSHAKE_US	20000000u	/* from TCP to the peer's hello */
-#define SESSION_JOIN_US		10000000u	/* from accept() until every channel has joined */
-#define SESSION_STRANGER_US	5000000u	/* from TCP to the whole JOIN, or the first byte of TLS */
-#define SESSION_LINGER_US	500000u		/* from FAULT or BYE to the reset of what is left */
-#define SESSION_LINK_US		3000000u	/* default of x-link-timeout */
-#define SESSION_BLACKOUT_US	300000u		/* default of the link timeout in the blackout */
-#define SESSION_PING_US		1000000u
+#define SESSION_HANDSHAKE_US	 20000000u /* from TCP to the peer's hello */
+#define SESSION_JOIN_US		 10000000u /* from accept() until every channel has joined */
+#define SESSION_STRANGER_US	 5000000u  /* from TCP to the whole JOIN, or the first byte of TLS */
+#define SESSION_LINGER_US	 500000u   /* from FAULT or BYE to the reset of what is left */
+#define SESSION_LINK_US		 3000000u  /* default of x-link-timeout */
+#define SESSION_BLACKOUT_US	 300000u   /* default of the link timeout in the blackout */
+#define SESSION_PING_US		 1000000u
 #define SESSION_PING_BLACKOUT_US 50000u
-#define SESSION_STALL_CHECK_US	10000u
+#define SESSION_STALL_CHECK_US	 10000u
 
-#define SESSION_LINGER_MAX	(CHANNEL_COUNT_MAX + 4u)
-#define SESSION_JOINING_MAX	2u		/* data connections of the source that wait for JOINED */
+#define SESSION_LINGER_MAX	 (CHANNEL_COUNT_MAX + 4u)
+#define SESSION_JOINING_MAX	 2u /* data connections of the source that wait for JOINED */
 
 struct session_config {
 	struct host host;
@@ -59,12 +59,12 @@ struct session_config {
 enum session_role { SESSION_IDLE = 0, SESSION_SOURCE, SESSION_DESTINATION };
 
 enum session_phase {
-	PHASE_DOWN = 0,		/* no live epoch */
-	PHASE_CONNECT,		/* source: TCP, TLS, hello */
-	PHASE_DECIDE,		/* source: the answer lies with the engine */
-	PHASE_JOIN,		/* data channels are joining */
-	PHASE_OPEN,		/* frames flow */
-	PHASE_CONTROL,		/* a later epoch: control channel alone */
+	PHASE_DOWN = 0, /* no live epoch */
+	PHASE_CONNECT,	/* source: TCP, TLS, hello */
+	PHASE_DECIDE,	/* source: the answer lies with the engine */
+	PHASE_JOIN,	/* data channels are joining */
+	PHASE_OPEN,	/* frames flow */
+	PHASE_CONTROL,	/* a later epoch: control channel alone */
 };
 
 /** What is kept of an attempt across epochs, until forget(). */
@@ -72,14 +72,14 @@ struct session_record {
 	bool known;
 	bool has_secret;
 	struct attempt attempt;
-	uint32_t epoch;			/* highest so far */
+	uint32_t epoch; /* highest so far */
 	uint8_t secret[KEYS_SECRET_BYTES];
-	struct link_connect how;	/* source */
+	struct link_connect how; /* source */
 };
 
 /** A connection that has proved nothing yet. */
 struct session_stranger {
-	stream_id stream;		/* STREAM_NONE: free */
+	stream_id stream; /* STREAM_NONE: free */
 	struct net_addr addr;
 	uint64_t since_us;
 	size_t len_bytes;
@@ -88,8 +88,8 @@ struct session_stranger {
 
 /** A stream whose end is being waited for. */
 struct session_linger {
-	stream_id stream;		/* STREAM_NONE: free */
-	bool closed;			/* by us: a FIN of the peer is its end */
+	stream_id stream; /* STREAM_NONE: free */
+	bool closed;	  /* by us: a FIN of the peer is its end */
 	uint64_t deadline_us;
 };
 
@@ -111,17 +111,17 @@ struct session {
 	uint64_t link_timeout_us, blackout_timeout_us;
 	char own_id[HOST_ID_MAX];
 	uint64_t own_boot;
-	bool own_known;			/* own_id and own_boot are there */
+	bool own_known; /* own_id and own_boot are there */
 
 	enum session_role role;
 	enum session_phase phase;
-	uint32_t epoch;			/* of the live epoch, or of the last */
+	uint32_t epoch; /* of the live epoch, or of the last */
 	uint64_t session_id;
 	uint32_t channel_count;
-	uint32_t joined_count;		/* destination: verified JOINs; source: as told by JOINED */
-	uint32_t connect_count;		/* source: data connections begun */
+	uint32_t joined_count;	/* destination: verified JOINs; source: as told by JOINED */
+	uint32_t connect_count; /* source: data connections begun */
 	bool blackout;
-	uint64_t phase_deadline_us;	/* CONNECT, JOIN */
+	uint64_t phase_deadline_us; /* CONNECT, JOIN */
 
 	bool listening;
 	struct link_listen listen;
@@ -131,17 +131,17 @@ struct session {
 	struct control controls[2];
 	uint32_t live;
 	struct keys_transcript transcript;
-	struct hello asked;		/* hello of the candidate, or of the live epoch */
+	struct hello asked; /* hello of the candidate, or of the live epoch */
 	uint8_t asked_hash[HASH_BYTES];
 	uint64_t peer_boot;
 	uint8_t hello_in[MESSAGE_HELLO_MAX];
 	size_t hello_in_len;
 	uint8_t hello_out[CTRL_MSG_BYTES];
-	size_t hello_out_len;		/* a message to be sent before all others, 0 for none */
+	size_t hello_out_len; /* a message to be sent before all others, 0 for none */
 
 	struct mailbox inbox, outbox;
-	bool message_lent;		/* the front of inbox is with the engine */
-	uint64_t out_sent, out_limit;	/* engine messages */
+	bool message_lent;	      /* the front of inbox is with the engine */
+	uint64_t out_sent, out_limit; /* engine messages */
 	uint64_t in_received, in_consumed, in_told;
 
 	struct channel channels[CHANNEL_COUNT_MAX];
@@ -151,7 +151,7 @@ struct session {
 	uint32_t ready_first, ready_count;
 
 	bool joined_due, pong_due, bye_due, bye_sent, bye_received;
-	bool ping_wait;			/* a PONG is awaited */
+	bool ping_wait; /* a PONG is awaited */
 	uint64_t pong_value, ping_sent_us, ping_next_us;
 	uint64_t finish_deadline_us;
 	uint64_t stall_check_us;

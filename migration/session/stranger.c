@@ -6,8 +6,8 @@
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 
-#define TLS_HANDSHAKE_RECORD	0x16u	/* RFC 8446, 5.1: first byte of every ClientHello */
-#define JOIN_CHANNEL_AT		4u	/* docs/wire-format.md, section 4.1 */
+#define TLS_HANDSHAKE_RECORD 0x16u /* RFC 8446, 5.1: first byte of every ClientHello */
+#define JOIN_CHANNEL_AT	     4u	   /* docs/wire-format.md, section 4.1 */
 
 static struct session_stranger *oldest(struct session *s)
 {
@@ -34,7 +34,7 @@ struct session_stranger *stranger_find(struct session *s, stream_id stream)
 void stranger_drop(struct session *s, struct session_stranger *x, const char *why)
 {
 	session_log(s, LOG_INFO, "session: stranger %u.%u.%u.%u:%u closed: %s", x->addr.ip[0], x->addr.ip[1],
-		    x->addr.ip[2], x->addr.ip[3], (unsigned)x->addr.port, why);
+		x->addr.ip[2], x->addr.ip[3], (unsigned)x->addr.port, why);
 	s->stats.strangers_refused++;
 	s->streams.ops->abort(s->streams.ctx, x->stream);
 	x->stream = STREAM_NONE;

@@ -36,7 +36,8 @@ static void on_connected(void *owner, stream_id stream)
 
 	if (c != NULL && c->state == CONTROL_TCP) {
 		if (control_open(c, &io, TLS_SOURCE) != ERR_OK) {
-			epoch_end(s, END_LOST, ERR_UNSUPPORTED, "TLS cannot begin: no clock, entropy, credentials or room");
+			epoch_end(s, END_LOST, ERR_UNSUPPORTED,
+				"TLS cannot begin: no clock, entropy, credentials or room");
 		}
 	} else if (ch != NULL && s->role == SESSION_SOURCE && !ch->joined) {
 		traffic_connected(s, ch);
@@ -95,8 +96,10 @@ static void channel_ended(struct session *s, struct channel *ch, enum stream_end
 		return;
 	}
 	(void)fmt(text, sizeof(text), "channel %u: %s %u bytes into frame sequence %llu", (unsigned)ch->index,
-		  how == STREAM_END_FIN ? "closed" : how == STREAM_END_TIMEOUT ? "no answer," : "reset",
-		  (unsigned)ch->have_bytes, (unsigned long long)ch->next);
+		how == STREAM_END_FIN	    ? "closed"
+		: how == STREAM_END_TIMEOUT ? "no answer,"
+					    : "reset",
+		(unsigned)ch->have_bytes, (unsigned long long)ch->next);
 	if (how != STREAM_END_FIN) {
 		ch->stream = STREAM_NONE;
 	}

@@ -7,10 +7,10 @@
 #include "core/base/bytes.h"
 #include "core/base/fmt.h"
 
-#define RTT_SHIFT		3u	/* smoothing: 1/8 of each new value */
-#define CREDIT_PAIR_BYTES	10u
-#define CREDIT_PAYLOAD_MAX	(10u + CREDIT_PAIR_BYTES * LINK_STREAM_COUNT)
-#define SILENCE_FACTOR		2u	/* a PING may stay unanswered for twice the link timeout */
+#define RTT_SHIFT	   3u /* smoothing: 1/8 of each new value */
+#define CREDIT_PAIR_BYTES  10u
+#define CREDIT_PAYLOAD_MAX (10u + CREDIT_PAIR_BYTES * LINK_STREAM_COUNT)
+#define SILENCE_FACTOR	   2u /* a PING may stay unanswered for twice the link timeout */
 
 /* ---- channels ---- */
 
@@ -19,11 +19,11 @@ void traffic_open_channels(struct session *s)
 	while (s->connect_count < s->channel_count && s->connect_count < s->joined_count + SESSION_JOINING_MAX) {
 		struct channel *ch = &s->channels[s->connect_count];
 		stream_id stream;
-		enum err err = s->streams.ops->connect(s->streams.ctx, &s->record.how.to, &session_stream_events, s,
-						       &stream);
+		enum err err =
+			s->streams.ops->connect(s->streams.ctx, &s->record.how.to, &session_stream_events, s, &stream);
 
 		if (err == ERR_FULL) {
-			return;		/* again at the next step; the deadline of JOIN ends it */
+			return; /* again at the next step; the deadline of JOIN ends it */
 		}
 		if (err != ERR_OK) {
 			epoch_fault(s, err, "data channel cannot be opened");
@@ -56,8 +56,7 @@ static void opened(struct session *s)
 	s->phase = PHASE_OPEN;
 	s->phase_deadline_us = 0;
 	s->pending.open = true;
-	session_log(s, LOG_INFO, "session: epoch %u open, %u channels", (unsigned)s->epoch,
-		    (unsigned)s->channel_count);
+	session_log(s, LOG_INFO, "session: epoch %u open, %u channels", (unsigned)s->epoch, (unsigned)s->channel_count);
 }
 
 void traffic_joined(struct session *s)
@@ -111,7 +110,7 @@ static void violation(struct session *s, const char *what, uint64_t is, uint64_t
 	char text[REASON_BYTES];
 
 	(void)fmt(text, sizeof(text), "control channel: %s is %llu, expected %llu", what, (unsigned long long)is,
-		  (unsigned long long)expected);
+		(unsigned long long)expected);
 	epoch_fault(s, ERR_BAD_RECORD, text);
 }
 
@@ -125,7 +124,7 @@ static void joined_message(struct session *s, const uint8_t *payload, size_t len
 	}
 	count = load_le32(payload);
 	if (s->role != SESSION_SOURCE || s->phase != PHASE_JOIN || count < s->joined_count ||
-	    count > s->connect_count) {
+		count > s->connect_count) {
 		violation(s, "JOINED count", count, s->joined_count + 1u);
 		return;
 	}
@@ -167,7 +166,7 @@ static void pong_message(struct session *s, uint64_t value)
 	uint64_t rtt;
 
 	if (!s->ping_wait || value != s->ping_sent_us) {
-		return;		/* not the one that is awaited */
+		return; /* not the one that is awaited */
 	}
 	s->ping_wait = false;
 	rtt = now - s->ping_sent_us;
@@ -420,7 +419,7 @@ static bool stall_ok(struct session *s, stream_id stream, const char *what, unsi
 		return true;
 	}
 	(void)fmt(text, sizeof(text), "%s %u: %u bytes unacknowledged for %llu ms", what, index, (unsigned)unacked,
-		  (unsigned long long)(stalled / 1000u));
+		(unsigned long long)(stalled / 1000u));
 	epoch_fault(s, ERR_TIMEOUT, text);
 	return false;
 }
@@ -435,7 +434,7 @@ static bool partial_ok(struct session *s, const struct channel *ch, uint64_t now
 		return true;
 	}
 	(void)fmt(text, sizeof(text), "channel %u: frame sequence %llu stops after %u bytes", (unsigned)ch->index,
-		  (unsigned long long)ch->next, (unsigned)ch->have_bytes);
+		(unsigned long long)ch->next, (unsigned)ch->have_bytes);
 	epoch_fault(s, ERR_TIMEOUT, text);
 	return false;
 }
@@ -464,13 +463,13 @@ static bool deadlines_ok(struct session *s, uint64_t now_us)
 
 	if (s->phase == PHASE_JOIN && s->phase_deadline_us != 0 && now_us >= s->phase_deadline_us) {
 		(void)fmt(text, sizeof(text), "%u of %u data channels joined within %u ms", (unsigned)s->joined_count,
-			  (unsigned)s->channel_count, SESSION_JOIN_US / 1000u);
+			(unsigned)s->channel_count, SESSION_JOIN_US / 1000u);
 		epoch_fault(s, ERR_TIMEOUT, text);
 		return false;
 	}
 	if (s->ping_wait && now_us - s->ping_sent_us >= SILENCE_FACTOR * s->link_timeout_us) {
 		(void)fmt(text, sizeof(text), "no answer to PING for %llu ms",
-			  (unsigned long long)((now_us - s->ping_sent_us) / 1000u));
+			(unsigned long long)((now_us - s->ping_sent_us) / 1000u));
 		epoch_fault(s, ERR_TIMEOUT, text);
 		return false;
 	}

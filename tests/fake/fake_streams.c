@@ -5,7 +5,7 @@
 
 #include "core/base/assert.h"
 
-#define SPLIT_BUF	65536u
+#define SPLIT_BUF 65536u
 
 static uint64_t checksum_of(const uint8_t *bytes, size_t len)
 {
@@ -53,7 +53,8 @@ static uint64_t fault_limit(const struct fake_net *n, const struct fake_conn *c,
 	for (uint32_t i = 0; i < n->rule_count; i++) {
 		const struct fake_rule *r = &n->rules[i];
 
-		if ((r->conn == c->number || r->conn == FAKE_ANY_CONN) && (uint32_t)r->dir == dir && r->fault != FAKE_FLIP && r->at < limit) {
+		if ((r->conn == c->number || r->conn == FAKE_ANY_CONN) && (uint32_t)r->dir == dir &&
+			r->fault != FAKE_FLIP && r->at < limit) {
 			limit = r->at;
 			*fault = r->fault;
 		}
@@ -61,14 +62,14 @@ static uint64_t fault_limit(const struct fake_net *n, const struct fake_conn *c,
 	return limit;
 }
 
-static void fault_flip(const struct fake_net *n, const struct fake_conn *c, uint32_t dir, uint64_t at, uint8_t *bytes,
-		       size_t len)
+static void fault_flip(
+	const struct fake_net *n, const struct fake_conn *c, uint32_t dir, uint64_t at, uint8_t *bytes, size_t len)
 {
 	for (uint32_t i = 0; i < n->rule_count; i++) {
 		const struct fake_rule *r = &n->rules[i];
 
 		if (r->fault == FAKE_FLIP && (r->conn == c->number || r->conn == FAKE_ANY_CONN) &&
-		    (uint32_t)r->dir == dir && r->at >= at && r->at < at + len) {
+			(uint32_t)r->dir == dir && r->at >= at && r->at < at + len) {
 			bytes[r->at - at] ^= r->mask;
 		}
 	}
@@ -133,7 +134,7 @@ static void conn_collect(struct fake_conn *c)
 		}
 	}
 	if (!c->ends[0].alive && !c->ends[1].alive && pipe_idle(&c->pipes[0]) && pipe_idle(&c->pipes[1]) &&
-	    (c->state == FAKE_CONN_UP || !c->ends[0].alive)) {
+		(c->state == FAKE_CONN_UP || !c->ends[0].alive)) {
 		c->state = FAKE_CONN_FREE;
 	}
 }
@@ -168,8 +169,8 @@ static void net_unlisten(void *ctx, uint16_t port)
 	}
 }
 
-static enum err net_connect(void *ctx, const struct net_addr *to, const struct stream_events *events, void *owner,
-			    stream_id *out)
+static enum err net_connect(
+	void *ctx, const struct net_addr *to, const struct stream_events *events, void *owner, stream_id *out)
 {
 	struct fake_party *p = ctx;
 	struct fake_net *n = p->net;
@@ -192,8 +193,8 @@ static enum err net_connect(void *ctx, const struct net_addr *to, const struct s
 	return ERR_OK;
 }
 
-static enum err pipe_put(struct fake_net *n, struct fake_pipe *p, const uint8_t *bytes, size_t len, bool by_ref,
-			 uint32_t cookie)
+static enum err pipe_put(
+	struct fake_net *n, struct fake_pipe *p, const uint8_t *bytes, size_t len, bool by_ref, uint32_t cookie)
 {
 	struct fake_segment *s;
 
@@ -216,15 +217,19 @@ static enum err pipe_put(struct fake_net *n, struct fake_pipe *p, const uint8_t 
 		p->progress_us = n->now_us;
 	}
 	s = &p->segments[(p->first + p->count) % FAKE_SEGMENTS_MAX];
-	*s = (struct fake_segment){ .bytes = bytes, .len = len, .by_ref = by_ref, .cookie = cookie,
-				    .checksum = by_ref ? checksum_of(bytes, len) : 0,
-				    .due_us = n->now_us + n->latency_us };
+	*s = (struct fake_segment){ .bytes = bytes,
+		.len = len,
+		.by_ref = by_ref,
+		.cookie = cookie,
+		.checksum = by_ref ? checksum_of(bytes, len) : 0,
+		.due_us = n->now_us + n->latency_us };
 	p->count++;
 	p->queued += len;
 	return ERR_OK;
 }
 
-static enum err net_put(struct fake_party *p, stream_id s, const uint8_t *bytes, size_t len, bool by_ref, uint32_t cookie)
+static enum err net_put(
+	struct fake_party *p, stream_id s, const uint8_t *bytes, size_t len, bool by_ref, uint32_t cookie)
 {
 	struct fake_conn *c = conn_of(p->net, s);
 	struct fake_end *e = c != NULL ? &c->ends[s % 2] : NULL;
@@ -336,7 +341,7 @@ static void poll_connect(struct fake_net *n, struct fake_conn *c, uint32_t party
 		end_die(&c->ends[0], STREAM_END_TIMEOUT, n->now_us);
 	}
 	if (c->state == FAKE_CONN_ACCEPTED && c->ends[0].party == party && n->now_us >= c->due_us && !n->down &&
-	    c->ends[0].alive && !c->ends[0].ended_due) {
+		c->ends[0].alive && !c->ends[0].ended_due) {
 		c->state = FAKE_CONN_UP;
 		c->ends[0].events->connected(c->ends[0].owner, id_of(c, 0));
 	}

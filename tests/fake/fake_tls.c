@@ -9,13 +9,13 @@
 #include "core/base/bytes.h"
 #include "tests/fake/sha256.h"
 
-#define RECORD_HEAD	5u
-#define RECORD_ALERT	0x15u
-#define RECORD_SHAKE	0x16u
-#define RECORD_DATA	0x17u
-#define TAG		8u
-#define PLAIN_MAX	8192u
-#define ALERT_CLOSE	"close_notify"
+#define RECORD_HEAD  5u
+#define RECORD_ALERT 0x15u
+#define RECORD_SHAKE 0x16u
+#define RECORD_DATA  0x17u
+#define TAG	     8u
+#define PLAIN_MAX    8192u
+#define ALERT_CLOSE  "close_notify"
 
 /* Handshake payloads: nonce 16, version 1, then for all but the first a certificate. */
 struct certificate {
@@ -189,8 +189,8 @@ static void crypt(const struct fake_tls_conn *c, enum tls_role from, uint64_t nu
 	}
 }
 
-static void tag_of(const struct fake_tls_conn *c, enum tls_role from, uint64_t number, const uint8_t *bytes,
-		   size_t len, uint8_t out[TAG])
+static void tag_of(const struct fake_tls_conn *c, enum tls_role from, uint64_t number, const uint8_t *bytes, size_t len,
+	uint8_t out[TAG])
 {
 	uint64_t tag = load_le64(c->key + 8) ^ number ^ (from == TLS_SOURCE ? 1u << 30 : 1u << 31) ^ len << 32;
 
@@ -228,7 +228,8 @@ static enum err record_alert(struct fake_tls_conn *c, const uint8_t *payload, si
 		c->closed = true;
 		return ERR_OK;
 	}
-	(void)snprintf(text, sizeof(text), "the peer refuses: %.*s", (int)(len < 120 ? len : 120), (const char *)payload);
+	(void)snprintf(
+		text, sizeof(text), "the peer refuses: %.*s", (int)(len < 120 ? len : 120), (const char *)payload);
 	return fail(c, ERR_AUTH, text);
 }
 
@@ -377,7 +378,7 @@ static void tls_close(void *ctx, tls_id tls)
 }
 
 static enum err tls_exporter(void *ctx, tls_id tls, const char *label, const uint8_t *context, size_t context_bytes,
-			     uint8_t *out, size_t out_bytes)
+	uint8_t *out, size_t out_bytes)
 {
 	const struct fake_tls_conn *c = conn_of(ctx, tls);
 	uint8_t block[HASH_BYTES];

@@ -13,30 +13,37 @@
 #include "migration/hash.h"
 #include "migration/session/tls.h"
 
-#define FAKE_TLS_MAX		3u	/* as many as the real port has arenas */
-#define FAKE_TLS_BUF		20480u
-#define FAKE_CA_MAX		16u
+#define FAKE_TLS_MAX 3u /* as many as the real port has arenas */
+#define FAKE_TLS_BUF 20480u
+#define FAKE_CA_MAX  16u
 
 struct fake_credentials {
 	char id[HOST_ID_MAX];
-	char ca[FAKE_CA_MAX];		/* signed by, and the only one trusted */
-	bool none;			/* sends no certificate */
+	char ca[FAKE_CA_MAX]; /* signed by, and the only one trusted */
+	bool none;	      /* sends no certificate */
 	bool expired;
 	bool no_source_role, no_destination_role;
-	bool tls12;			/* speaks TLS 1.2 only */
-	bool silent;			/* admits no connection: no clock, no entropy */
+	bool tls12;  /* speaks TLS 1.2 only */
+	bool silent; /* admits no connection: no clock, no entropy */
 };
 
-enum fake_tls_state { FAKE_TLS_FREE, FAKE_TLS_WAIT_CLIENT, FAKE_TLS_WAIT_SERVER, FAKE_TLS_WAIT_FINISH, FAKE_TLS_UP, FAKE_TLS_FAILED };
+enum fake_tls_state {
+	FAKE_TLS_FREE,
+	FAKE_TLS_WAIT_CLIENT,
+	FAKE_TLS_WAIT_SERVER,
+	FAKE_TLS_WAIT_FINISH,
+	FAKE_TLS_UP,
+	FAKE_TLS_FAILED
+};
 
 struct fake_tls_conn {
 	enum fake_tls_state state;
 	enum tls_role role;
-	uint8_t nonce[2][16];		/* source's, destination's */
+	uint8_t nonce[2][16]; /* source's, destination's */
 	uint8_t key[HASH_BYTES];
 	char peer[HOST_ID_MAX];
-	uint64_t sent, received;	/* records */
-	bool eof, closed;		/* FIN came; close_notify came */
+	uint64_t sent, received; /* records */
+	bool eof, closed;	 /* FIN came; close_notify came */
 	enum err failure;
 	char reason[REASON_BYTES];
 	uint8_t in[FAKE_TLS_BUF], out[FAKE_TLS_BUF], plain[FAKE_TLS_BUF];

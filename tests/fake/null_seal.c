@@ -8,12 +8,12 @@
 #include "core/base/bytes.h"
 #include "tests/fake/sha256.h"
 
-#define HMAC_BLOCK	64u
+#define HMAC_BLOCK 64u
 
 struct null_state {
 	uint64_t key[4];
 	bool keyed, open;
-	uint64_t stream;		/* keystream of the message */
+	uint64_t stream; /* keystream of the message */
 	uint64_t tag[2];
 	uint64_t at;
 };
@@ -102,7 +102,7 @@ static int null_equal(const uint8_t *a, const uint8_t *b, size_t len_bytes)
 }
 
 static enum err null_open(struct seal_state *s, const uint8_t iv[SEAL_IV_BYTES], const uint8_t *aad, size_t aad_bytes,
-			  uint8_t *bytes, size_t len_bytes, const uint8_t tag[SEAL_TAG_BYTES])
+	uint8_t *bytes, size_t len_bytes, const uint8_t tag[SEAL_TAG_BYTES])
 {
 	struct null_state *n = (void *)s->mem;
 	uint8_t expected[SEAL_TAG_BYTES];
@@ -129,8 +129,8 @@ static void null_wipe(struct seal_state *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static void null_hmac(const uint8_t *key, size_t key_bytes, const uint8_t *msg, size_t msg_bytes,
-		      uint8_t out[HASH_BYTES])
+static void null_hmac(
+	const uint8_t *key, size_t key_bytes, const uint8_t *msg, size_t msg_bytes, uint8_t out[HASH_BYTES])
 {
 	uint8_t pad[HMAC_BLOCK];
 	uint8_t block[HMAC_BLOCK] = { 0 };
@@ -158,8 +158,8 @@ static void null_hmac(const uint8_t *key, size_t key_bytes, const uint8_t *msg, 
 	fake_sha256.finish(&h, out);
 }
 
-static enum err null_expand(const uint8_t prk[HASH_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *out,
-			    size_t out_bytes)
+static enum err null_expand(
+	const uint8_t prk[HASH_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *out, size_t out_bytes)
 {
 	uint8_t msg[HASH_BYTES + 128 + 1];
 	uint8_t block[HASH_BYTES];

@@ -9,11 +9,11 @@
 #include "core/base/bytes.h"
 #include "tests/unit/session/two_hosts.h"
 
-#define SECOND		1000000u
-#define CONTROL		0u	/* numbers of connections, in the order they are made */
-#define DATA		1u
-#define FRAME_LEN	40u
-#define FRAME_WIRE	(FRAME_HEADER_BYTES + FRAME_LEN + FRAME_TAG_BYTES)
+#define SECOND	   1000000u
+#define CONTROL	   0u /* numbers of connections, in the order they are made */
+#define DATA	   1u
+#define FRAME_LEN  40u
+#define FRAME_WIRE (FRAME_HEADER_BYTES + FRAME_LEN + FRAME_TAG_BYTES)
 
 static bool over(const struct side *s)
 {
@@ -141,8 +141,8 @@ static void each_flipped_byte_of_a_frame_ends_the_attempt_on_both_sides_and_is_n
 			struct two_hosts *w = two_hosts_new();
 			struct side *a = &w->sides[SOURCE];
 			struct side *b = &w->sides[DESTINATION];
-			const struct fake_rule rule = { FAKE_FLIP, DATA, FAKE_FORWARD, FRAME_JOIN_BYTES + FRAME_WIRE + at,
-							(uint8_t)(1u << bit) };
+			const struct fake_rule rule = { FAKE_FLIP, DATA, FAKE_FORWARD,
+				FRAME_JOIN_BYTES + FRAME_WIRE + at, (uint8_t)(1u << bit) };
 
 			w->channel_count = 1;
 			fake_net_rule(&w->net, &rule);
@@ -282,8 +282,8 @@ static void more_messages_than_granted_end_the_attempt_by_name(void **state)
 		fake_net_poll(&w->net, DESTINATION);
 	}
 	assert_true(world_until(w, DESTINATION, LINK_LOST, SECOND));
-	assert_string_equal(seen_find(&w->sides[DESTINATION], LINK_LOST)->text,
-			    "control channel: message number is 9, expected 8");
+	assert_string_equal(
+		seen_find(&w->sides[DESTINATION], LINK_LOST)->text, "control channel: message number is 9, expected 8");
 	assert_int_equal(w->sides[DESTINATION].messages, 8);
 }
 
@@ -294,9 +294,9 @@ static void bytes_against_the_direction_of_a_data_channel_end_the_attempt(void *
 
 	(void)state;
 	world_open(w);
-	assert_int_equal(b->session.streams.ops->send_copy(b->session.streams.ctx, b->session.channels[0].stream,
-							   (const uint8_t *)"x", 1),
-			 ERR_OK);
+	assert_int_equal(b->session.streams.ops->send_copy(
+				 b->session.streams.ctx, b->session.channels[0].stream, (const uint8_t *)"x", 1),
+		ERR_OK);
 	lost_by(w, "bytes against its direction");
 }
 

@@ -10,7 +10,12 @@
 #include "migration/session/frame.h"
 
 static const struct frame_header expected = {
-	.type = FRAME_RAM, .channel = 3, .stream = 3, .epoch = 9, .session = 0x0102030405060708u, .sequence = 77,
+	.type = FRAME_RAM,
+	.channel = 3,
+	.stream = 3,
+	.epoch = 9,
+	.session = 0x0102030405060708u,
+	.sequence = 77,
 };
 
 static struct frame_header good(void)

@@ -8,7 +8,7 @@
 
 #include "tests/unit/session/two_hosts.h"
 
-#define SECOND	1000000u
+#define SECOND 1000000u
 
 /* Whatever was wrong is put right, and the same listener takes the next attempt. */
 static void listener_still_works(struct two_hosts *w)
@@ -93,7 +93,7 @@ static void a_destination_of_another_name_is_refused_naming_both(void **state)
 	strcpy(w->sides[DESTINATION].tls.own.id, "gamma");
 	world_listen(w);
 	both_refused(w, "the destination is 'gamma', tls-hostname asks for 'beta'",
-		     "the destination is 'gamma', tls-hostname asks for 'beta'");
+		"the destination is 'gamma', tls-hostname asks for 'beta'");
 	strcpy(w->sides[DESTINATION].tls.own.id, "beta");
 	listener_still_works(w);
 }
@@ -107,7 +107,7 @@ static void a_source_that_is_not_allowed_is_refused(void **state)
 	(void)state;
 	assert_int_equal(b->link.ops->listen(b->link.ctx, &how), ERR_OK);
 	both_refused(w, "source 'alpha' is not allowed: tls-authz names 'delta'",
-		     "source 'alpha' is not allowed: tls-authz names 'delta'");
+		"source 'alpha' is not allowed: tls-authz names 'delta'");
 	world_listen(w);
 	listener_still_works(w);
 }
@@ -186,7 +186,7 @@ static void another_protocol_version_is_refused_naming_both(void **state)
 	assert_true(world_until(w, DESTINATION, LINK_REFUSED, SECOND));
 	for (uint32_t i = 0; i < 2; i++) {
 		assert_string_equal(seen_find(&w->sides[i], LINK_REFUSED)->text,
-				    "protocol version: source speaks 5 to 5, destination 1 to 1");
+			"protocol version: source speaks 5 to 5, destination 1 to 1");
 	}
 	a->session.tls = fake_tls(&a->tls);
 	listener_still_works(w);

@@ -72,8 +72,8 @@ static void messages_go_both_ways_in_order_however_many(void **state)
 		for (uint32_t side = 0; side < 2; side++) {
 			struct link *l = &w->sides[side].link;
 
-			if (sent[side] < 100 &&
-			    l->ops->send(l->ctx, (uint16_t)(1 + sent[side]), bytes, sent[side] % 2 ? sizeof(bytes) : 0) == ERR_OK) {
+			if (sent[side] < 100 && l->ops->send(l->ctx, (uint16_t)(1 + sent[side]), bytes,
+							sent[side] % 2 ? sizeof(bytes) : 0) == ERR_OK) {
 				sent[side]++;
 			}
 		}

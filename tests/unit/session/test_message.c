@@ -71,7 +71,7 @@ static void a_hello_with_a_wrong_field_is_refused_by_name(void **state)
 		enum err err;
 		const char *text;
 	} wrong[] = {
-		{ 0, 2, ERR_BAD_RECORD, "version" },	/* min above max */
+		{ 0, 2, ERR_BAD_RECORD, "version" }, /* min above max */
 		{ 2, 0, ERR_BAD_RECORD, "kind is 0" },
 		{ 2, 4, ERR_BAD_RECORD, "kind is 4" },
 		{ 2, HELLO_RESUME, ERR_BAD_RECORD, "channel count is 2" },
@@ -80,7 +80,7 @@ static void a_hello_with_a_wrong_field_is_refused_by_name(void **state)
 		{ 4, 2, ERR_BAD_RECORD, "epoch is 2" },
 		{ 44, 0, ERR_BAD_RECORD, "name" },
 		{ 45, 0x07, ERR_BAD_RECORD, "name" },
-		{ 60, 'x', ERR_BAD_RECORD, "name" },	/* after the final zero */
+		{ 60, 'x', ERR_BAD_RECORD, "name" }, /* after the final zero */
 		{ 108, 0, ERR_BAD_RECORD, "name" },
 		{ 172, 7, ERR_BAD_RECORD, "length" },
 		{ 172, 5, ERR_BAD_RECORD, "length" },
@@ -119,8 +119,9 @@ static void another_version_is_refused_naming_both_ranges(void **state)
 
 static void every_truncation_of_answer_and_resumed_is_refused(void **state)
 {
-	const struct answer a = { .version = 1, .channel_count = 2, .epoch = 1, .boot = 9,
-				  .bytes = (const uint8_t *)"xyz", .len_bytes = 3 };
+	const struct answer a = {
+		.version = 1, .channel_count = 2, .epoch = 1, .boot = 9, .bytes = (const uint8_t *)"xyz", .len_bytes = 3
+	};
 	const struct resumed m = { .version = 1, .proved = true, .epoch = 4, .boot = 9 };
 	uint8_t bytes[MESSAGE_PAYLOAD_MAX];
 	char reason[REASON_BYTES];

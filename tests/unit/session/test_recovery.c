@@ -8,7 +8,7 @@
 
 #include "tests/unit/session/two_hosts.h"
 
-#define SECOND	1000000u
+#define SECOND 1000000u
 
 static void both_resumed(struct two_hosts *w, uint32_t epoch, bool proved)
 {

@@ -21,7 +21,7 @@ void side_start(struct two_hosts *w, uint32_t side, const char *id, uint64_t see
 	fake_host_init(&s->host, &w->net.now_us, seed, id);
 	fake_tls_init(&s->tls, id, "ca", seed);
 	config = (struct session_config){ fake_host(&s->host), fake_net_streams(&w->net, side), fake_tls(&s->tls),
-					  &null_seal };
+		&null_seal };
 	assert_int_equal(session_init(&s->session, &config), ERR_OK);
 	s->link = session_link(&s->session);
 }
@@ -233,8 +233,9 @@ void world_listen(struct two_hosts *w)
 enum err world_connect(struct two_hosts *w)
 {
 	struct side *s = &w->sides[SOURCE];
-	struct link_connect how = { .to = fake_net_addr(DESTINATION, PORT), .peer_id = "beta",
-				    .channel_count = w->channel_count };
+	struct link_connect how = {
+		.to = fake_net_addr(DESTINATION, PORT), .peer_id = "beta", .channel_count = w->channel_count
+	};
 
 	return s->link.ops->connect(s->link.ctx, &how, &w->attempt, (const uint8_t *)"question", 8);
 }
@@ -270,8 +271,8 @@ bool frame_send(struct two_hosts *w, uint16_t stream, uint8_t channel, size_t le
 	return true;
 }
 
-bool frames_send(struct two_hosts *w, uint16_t stream, uint8_t channel, size_t len_bytes, uint32_t count,
-		 uint64_t limit_us)
+bool frames_send(
+	struct two_hosts *w, uint16_t stream, uint8_t channel, size_t len_bytes, uint32_t count, uint64_t limit_us)
 {
 	const uint64_t end = w->net.now_us + limit_us;
 

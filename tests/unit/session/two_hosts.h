@@ -14,12 +14,12 @@
 #include "tests/fake/fake_streams.h"
 #include "tests/fake/fake_tls.h"
 
-#define SOURCE		0u
-#define DESTINATION	1u
-#define STRANGER	2u
-#define PORT		4444u
-#define EVENTS_MAX	256u
-#define STEP_US		50u
+#define SOURCE	    0u
+#define DESTINATION 1u
+#define STRANGER    2u
+#define PORT	    4444u
+#define EVENTS_MAX  256u
+#define STEP_US	    50u
 
 struct seen {
 	enum link_event_kind kind;
@@ -39,13 +39,13 @@ struct side {
 	struct link link;
 	struct seen seen[EVENTS_MAX];
 	uint32_t seen_count;
-	bool manual;			/* HELLO is not answered by itself */
-	bool hold_frames;		/* frames are kept instead of placed */
+	bool manual;	  /* HELLO is not answered by itself */
+	bool hold_frames; /* frames are kept instead of placed */
 	uint32_t held[FRAME_POOL_COUNT];
 	uint32_t held_count;
-	const char *refuse;		/* answer to HELLO, NULL: accept */
+	const char *refuse; /* answer to HELLO, NULL: accept */
 	uint64_t frames, frame_bytes;
-	bool bad_bytes;			/* a frame did not carry what was sent */
+	bool bad_bytes; /* a frame did not carry what was sent */
 	uint8_t message[CTRL_MSG_BYTES];
 	size_t message_len;
 	uint8_t hello[CTRL_MSG_BYTES];
@@ -88,8 +88,8 @@ void seen_clear(struct two_hosts *w);
 /** Send one frame of patterned bytes if there is space: its payload is checked on arrival. */
 bool frame_send(struct two_hosts *w, uint16_t stream, uint8_t channel, size_t len_bytes);
 /** Send frames until count have gone; false when it takes longer than limit_us. */
-bool frames_send(struct two_hosts *w, uint16_t stream, uint8_t channel, size_t len_bytes, uint32_t count,
-		 uint64_t limit_us);
+bool frames_send(
+	struct two_hosts *w, uint16_t stream, uint8_t channel, size_t len_bytes, uint32_t count, uint64_t limit_us);
 /** Place the oldest held frame. */
 void frame_place(struct side *s);
 
