@@ -44,7 +44,7 @@ struct boot_mmu boot_mmu;
 void boot_stage1(void);
 
 extern uint8_t text_start[], text_end[], rodata_start[], rodata_end[], data_start[], data_end[];
-extern uint8_t stack_service_guard[], stacks_vcpu[], stacks_panic[], image_end[];
+extern uint8_t stack_service_guard[], stacks_vcpu[], stacks_panic[], image_limit[];
 
 static uint64_t tables[S1_TABLE_PAGES][S1_ENTRIES] __attribute__((aligned(PAGE_BYTES)));
 static uint32_t tables_used = 1; /* tables[0] is the root, level 0 */
@@ -148,7 +148,7 @@ static void map_stacks(void)
 	for (uint32_t i = 0; i < CORE_COUNT_MAX; i++, at += STACKS_PANIC_STRIDE) {
 		map_own(at + GUARD_BYTES, at + STACKS_PANIC_STRIDE, S1_DATA);
 	}
-	ASSERT(at == (uintptr_t)image_end);
+	ASSERT(at == (uintptr_t)image_limit);
 }
 
 /** Core 0, MMU off: what head.S calls before mmu_on(). Guest RAM is mapped later, when its size is known. */
@@ -160,7 +160,7 @@ void boot_stage1(void)
 	map_own((uintptr_t)rodata_start, (uintptr_t)rodata_end, S1_RODATA);
 	map_own((uintptr_t)data_start, (uintptr_t)data_end, S1_DATA);
 	map_stacks();
-	map_own((uintptr_t)image_end, board.guest_ram_base, S1_DATA);
+	map_own((uintptr_t)image_limit, board.guest_ram_base, S1_DATA);
 	for (uint32_t i = 0; i < BOARD_DEVICE_RANGES_MAX && board.device[i].len_bytes != 0; i++) {
 		map_own(board.device[i].base, board.device[i].base + board.device[i].len_bytes, S1_DEVICE);
 	}
