@@ -452,7 +452,7 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 	e->outbox_count = 0;
 	receive_drop(e);
 	if (e->dst.phase == DST_CLEAN) {
-		e->dst.phase = DST_LISTEN;	/* the waiting hello is gone */
+		return;		/* of the attempt before; if the hello that waits is gone too, accept() says so */
 	}
 	if (!e->alive) {
 		engine_link_end(e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /**
- * RAM on its way: which pages are still to be sent, RAM frames, and placing them (docs/wire-format.md, section 4.2).
+ * RAM on its way: which pages are still to be sent, RAM frames, and placing them (docs/wire-format.md, section 7).
  *
  * Payload of a RAM frame: le32 count; count entries of le64 page index | RAM_ENTRY_ZERO; then PAGE_BYTES of contents for
  * each entry without the flag, in order. A page always travels on channel (page >> 9) modulo the channels,

@@ -32,6 +32,7 @@ struct side {
 
 static struct fake_net net;
 static struct side sides[2];
+static uint64_t step_us;
 
 static void side_start(uint32_t n)
 {
@@ -64,6 +65,7 @@ static int setup(void **state)
 	(void)state;
 	memset(sides, 0, sizeof(sides));
 	fake_net_init(&net);
+	step_us = STEP_US;
 	side_start(0);
 	side_start(1);
 	return 0;
@@ -80,7 +82,7 @@ static int teardown(void **state)
 
 static void step(void)
 {
-	net.now_us += STEP_US;
+	net.now_us += step_us;
 	for (uint32_t n = 0; n < 2; n++) {
 		struct side *s = &sides[n];
 
@@ -207,9 +209,73 @@ static void cut_connection_before_commit_leaves_the_vm_running_at_the_source(voi
 	assert_true(answers(0, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"completed\""));
 }
 
+static void flipped_bit_on_any_connection_leaves_the_vm_running_at_the_source(void **state)
+{
+	(void)state;
+	run(10);
+	prepare(0);
+	prepare(1);
+	ask_ok(1, "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:0:4444\"}}\n");
+	for (uint32_t i = 0; i < 9; i++) {
+		fake_net_rule(&net, &(struct fake_rule){ .fault = FAKE_FLIP, .conn = net.made + i % 3, .dir = FAKE_FORWARD,
+			.at = i % 3 == 0 ? 300 + i * 20 : 300 + i * 97, .mask = (uint8_t)(1u << i % 8) });
+		ask_ok(0, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n");
+		if (!answers(0, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"failed\"")) {
+			fail_msg("%u: source: %s", i, sides[0].reply);
+		}
+		assert_true(sides[0].vm.running);
+		fake_net_clear_rules(&net);
+		run(100000);
+		assert_true(fake_vm_ram_blank(&sides[1].vm));
+	}
+	ask_ok(0, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n");
+	assert_true(answers(0, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"completed\""));
+}
+
+static void network_that_fails_around_commit_resolves_itself_when_it_is_back(void **state)
+{
+	static const enum owner when[] = { OWNER_PREPARING, OWNER_HELD, OWNER_GIVEN, OWNER_GONE };
+
+	(void)state;
+	run(10);
+	prepare(0);
+	prepare(1);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t from = sides[0].vm.running ? 0 : 1;
+		bool moved;
+
+		if (!sides[1 - from].gw.engine.incoming) {
+			ask_ok(1 - from, "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:0:4444\"}}\n");
+		}
+		ask_ok(from, from == 0 ? "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n" :
+			"{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.1:4444\"}}\n");
+		for (uint32_t n = 0; n < STEPS_MAX && gw_owner(&sides[from].gw) != when[i]; n++) {
+			step();
+		}
+		assert_int_equal(gw_owner(&sides[from].gw), when[i]);
+		net.down = true;
+		step_us = 500;
+		run(20000);		/* 10 s */
+		step_us = STEP_US;
+		net.down = false;
+		moved = !answers(from, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"failed\"") || when[i] == OWNER_GONE;
+		step_us = 200;
+		run(50000);
+		step_us = STEP_US;
+		if (when[i] == OWNER_PREPARING || when[i] == OWNER_HELD) {
+			assert_false(moved);
+		}
+		assert_true(sides[0].vm.running != sides[1].vm.running);
+		assert_int_equal(gw_owner(&sides[sides[0].vm.running ? 0 : 1].gw), OWNER_OWN);
+		assert_true(fake_vm_ram_blank(&sides[sides[0].vm.running ? 1 : 0].vm));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(flipped_bit_on_any_connection_leaves_the_vm_running_at_the_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(network_that_fails_around_commit_resolves_itself_when_it_is_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(vm_moves_there_and_back_by_qmp_over_the_whole_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_connection_before_commit_leaves_the_vm_running_at_the_source, setup, teardown),
 	};
