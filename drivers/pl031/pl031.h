@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/** PL031 real-time clock (Arm DDI 0224): seconds since 1970-01-01 UTC, as the board was set. */
+/** Arm PrimeCell PL031 real-time clock (DDI 0224): seconds since 1970. */
 #ifndef DRIVERS_PL031_PL031_H
 #define DRIVERS_PL031_PL031_H
 
@@ -11,8 +11,8 @@ struct pl031 {
 	uintptr_t base;
 };
 
-/** ERR_UNSUPPORTED: the PrimeCell identification is not a PL031's. */
-MUST_CHECK enum err pl031_init(struct pl031 *r, uintptr_t base);
-uint32_t pl031_seconds(const struct pl031 *r);
+/** ERR_UNSUPPORTED: no PL031 there, or one that was never set (0). Nothing is written. */
+enum err pl031_init(struct pl031 *rtc, uintptr_t base) MUST_CHECK;
+uint32_t pl031_seconds(const struct pl031 *rtc);
 
 #endif

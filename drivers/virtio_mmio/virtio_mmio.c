@@ -1,186 +1,178 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "drivers/virtio_mmio/virtio_mmio.h"
 
-#include <string.h>
-
 #include "drivers/mmio.h"
 
-/* Virtual I/O Device 1.2, 4.2.2: MMIO device registers. */
-#define MAGIC_VALUE		0x000u
-#define MAGIC			0x74726976u
-#define VERSION			0x004u
-#define VERSION_MODERN		2u
-#define DEVICE_ID		0x008u
-#define DEVICE_FEATURES		0x010u
-#define DEVICE_FEATURES_SEL	0x014u
-#define DRIVER_FEATURES		0x020u
-#define DRIVER_FEATURES_SEL	0x024u
-#define QUEUE_SEL		0x030u
-#define QUEUE_NUM_MAX		0x034u
-#define QUEUE_NUM		0x038u
-#define QUEUE_READY		0x044u
-#define QUEUE_NOTIFY		0x050u
-#define INTERRUPT_STATUS	0x060u
-#define INTERRUPT_ACK		0x064u
-#define STATUS			0x070u
-#define QUEUE_DESC		0x080u
-#define QUEUE_DRIVER		0x090u
-#define QUEUE_DEVICE		0x0a0u
-#define CONFIG			0x100u
+/* 4.2.2 MMIO device register layout */
+#define VIRTIO_MAGIC		0x000u
+#define VIRTIO_MAGIC_VALUE	0x74726976u
+#define VIRTIO_VERSION		0x004u
+#define VIRTIO_VERSION_MODERN	2u
+#define VIRTIO_DEVICE_ID	0x008u
+#define VIRTIO_DEVICE_FEATURES	0x010u
+#define VIRTIO_DEVICE_FEATURES_SEL 0x014u
+#define VIRTIO_DRIVER_FEATURES	0x020u
+#define VIRTIO_DRIVER_FEATURES_SEL 0x024u
+#define VIRTIO_QUEUE_SEL	0x030u
+#define VIRTIO_QUEUE_NUM_MAX	0x034u
+#define VIRTIO_QUEUE_NUM	0x038u
+#define VIRTIO_QUEUE_READY	0x044u
+#define VIRTIO_QUEUE_NOTIFY	0x050u
+#define VIRTIO_INTERRUPT_STATUS	0x060u
+#define VIRTIO_INTERRUPT_ACK	0x064u
+#define VIRTIO_STATUS		0x070u
+#define VIRTIO_QUEUE_DESC	0x080u
+#define VIRTIO_QUEUE_DRIVER	0x090u
+#define VIRTIO_QUEUE_DEVICE	0x0a0u
+#define VIRTIO_CONFIG_GENERATION 0x0fcu
+#define VIRTIO_CONFIG		0x100u
 
-/* 2.1: device status. */
-#define STATUS_ACKNOWLEDGE	1u
-#define STATUS_DRIVER		2u
-#define STATUS_DRIVER_OK	4u
-#define STATUS_FEATURES_OK	8u
+/* 2.1 Device status field */
+#define VIRTIO_STATUS_ACKNOWLEDGE BIT32(0)
+#define VIRTIO_STATUS_DRIVER	BIT32(1)
+#define VIRTIO_STATUS_DRIVER_OK	BIT32(2)
+#define VIRTIO_STATUS_FEATURES_OK BIT32(3)
+#define VIRTIO_STATUS_NEEDS_RESET BIT32(6)
+#define VIRTIO_STATUS_FAILED	BIT32(7)
 
-#define RESET_READS_MAX		100000u
-#define USED_NO_NOTIFY		1u
-
-static uint32_t reg_read(const struct virtio_mmio *v, uint32_t offset)
+static uint32_t reg(const struct virtio_mmio *v, uint32_t offset)
 {
 	return mmio_read32(v->base + offset);
 }
 
-static void reg_write(const struct virtio_mmio *v, uint32_t offset, uint32_t value)
+static void reg_set(const struct virtio_mmio *v, uint32_t offset, uint32_t value)
 {
 	mmio_write32(v->base + offset, value);
 }
 
-enum err virtio_mmio_probe(struct virtio_mmio *v, uintptr_t base, uint32_t device_id)
+static void status_add(const struct virtio_mmio *v, uint32_t bits)
 {
-	v->base = base;
-	if (reg_read(v, MAGIC_VALUE) != MAGIC || reg_read(v, VERSION) != VERSION_MODERN ||
-	    reg_read(v, DEVICE_ID) != device_id) {
-		return ERR_UNSUPPORTED;
-	}
-	return ERR_OK;
+	reg_set(v, VIRTIO_STATUS, reg(v, VIRTIO_STATUS) | bits);
 }
 
-static uint64_t offered_features(const struct virtio_mmio *v)
+enum err virtio_mmio_probe(struct virtio_mmio *v, uintptr_t base, uint32_t device_id)
+{
+	*v = (struct virtio_mmio){ .base = base };
+	if (reg(v, VIRTIO_MAGIC) != VIRTIO_MAGIC_VALUE || reg(v, VIRTIO_VERSION) != VIRTIO_VERSION_MODERN) {
+		return ERR_UNSUPPORTED;
+	}
+	return reg(v, VIRTIO_DEVICE_ID) == device_id ? ERR_OK : ERR_MISMATCH;
+}
+
+static enum err reset(const struct virtio_mmio *v)
+{
+	reg_set(v, VIRTIO_STATUS, 0);
+	for (uint32_t i = 0; i < VIRTIO_RESET_POLLS_MAX; i++) {
+		if (reg(v, VIRTIO_STATUS) == 0) {
+			return ERR_OK;
+		}
+	}
+	return ERR_IO;
+}
+
+static uint64_t device_features(const struct virtio_mmio *v)
 {
 	uint64_t low;
 
-	reg_write(v, DEVICE_FEATURES_SEL, 0);
-	low = reg_read(v, DEVICE_FEATURES);
-	reg_write(v, DEVICE_FEATURES_SEL, 1);
-	return low | (uint64_t)reg_read(v, DEVICE_FEATURES) << 32;
+	reg_set(v, VIRTIO_DEVICE_FEATURES_SEL, 0);
+	low = reg(v, VIRTIO_DEVICE_FEATURES);
+	reg_set(v, VIRTIO_DEVICE_FEATURES_SEL, 1);
+	return low | (uint64_t)reg(v, VIRTIO_DEVICE_FEATURES) << 32;
 }
 
-enum err virtio_mmio_begin(struct virtio_mmio *v, uint64_t required, uint64_t optional, uint64_t *features)
+enum err virtio_mmio_begin(struct virtio_mmio *v, uint64_t required, uint64_t wanted)
 {
-	uint64_t offered, agreed;
-	uint32_t reads = 0;
+	uint64_t offered;
+	enum err err = reset(v);
 
-	reg_write(v, STATUS, 0);
-	while (reg_read(v, STATUS) != 0) {
-		if (++reads == RESET_READS_MAX) {
-			return ERR_UNSUPPORTED;
+	if (err != ERR_OK) {
+		return err;
+	}
+	required |= VIRTIO_F_VERSION_1;
+	status_add(v, VIRTIO_STATUS_ACKNOWLEDGE);
+	status_add(v, VIRTIO_STATUS_DRIVER);
+	offered = device_features(v);
+	if ((required & ~offered) != 0) {
+		virtio_mmio_stop(v);
+		return ERR_UNSUPPORTED;
+	}
+	v->features = offered & (required | wanted);
+	reg_set(v, VIRTIO_DRIVER_FEATURES_SEL, 0);
+	reg_set(v, VIRTIO_DRIVER_FEATURES, (uint32_t)v->features);
+	reg_set(v, VIRTIO_DRIVER_FEATURES_SEL, 1);
+	reg_set(v, VIRTIO_DRIVER_FEATURES, (uint32_t)(v->features >> 32));
+	status_add(v, VIRTIO_STATUS_FEATURES_OK);
+	if ((reg(v, VIRTIO_STATUS) & VIRTIO_STATUS_FEATURES_OK) == 0) {
+		virtio_mmio_stop(v);
+		return ERR_UNSUPPORTED;
+	}
+	return ERR_OK;
+}
+
+uint32_t virtio_mmio_queue_max(const struct virtio_mmio *v, uint32_t queue)
+{
+	reg_set(v, VIRTIO_QUEUE_SEL, queue);
+	return reg(v, VIRTIO_QUEUE_READY) != 0 ? 0 : reg(v, VIRTIO_QUEUE_NUM_MAX);
+}
+
+static void address_set(const struct virtio_mmio *v, uint32_t offset, const void *mem)
+{
+	uint64_t at = (uint64_t)(uintptr_t)mem;
+
+	reg_set(v, offset, (uint32_t)at);
+	reg_set(v, offset + 4, (uint32_t)(at >> 32));
+}
+
+void virtio_mmio_queue_set(const struct virtio_mmio *v, uint32_t queue, uint32_t size, const void *desc,
+	const void *avail, const void *used)
+{
+	reg_set(v, VIRTIO_QUEUE_SEL, queue);
+	reg_set(v, VIRTIO_QUEUE_NUM, size);
+	address_set(v, VIRTIO_QUEUE_DESC, desc);
+	address_set(v, VIRTIO_QUEUE_DRIVER, avail);
+	address_set(v, VIRTIO_QUEUE_DEVICE, used);
+	mmio_wmb();
+	reg_set(v, VIRTIO_QUEUE_READY, 1);
+}
+
+enum err virtio_mmio_run(const struct virtio_mmio *v)
+{
+	status_add(v, VIRTIO_STATUS_DRIVER_OK);
+	return (reg(v, VIRTIO_STATUS) & (VIRTIO_STATUS_FAILED | VIRTIO_STATUS_NEEDS_RESET)) == 0 ? ERR_OK : ERR_IO;
+}
+
+void virtio_mmio_stop(const struct virtio_mmio *v)
+{
+	status_add(v, VIRTIO_STATUS_FAILED);
+	(void)!reset(v);
+}
+
+void virtio_mmio_notify(const struct virtio_mmio *v, uint32_t queue)
+{
+	reg_set(v, VIRTIO_QUEUE_NOTIFY, queue);
+}
+
+uint32_t virtio_mmio_irq(const struct virtio_mmio *v)
+{
+	uint32_t status = reg(v, VIRTIO_INTERRUPT_STATUS);
+
+	if (status != 0) {
+		reg_set(v, VIRTIO_INTERRUPT_ACK, status);
+	}
+	return status;
+}
+
+enum err virtio_mmio_config(const struct virtio_mmio *v, uint32_t offset, uint8_t *out, uint32_t len_bytes)
+{
+	for (uint32_t i = 0; i < VIRTIO_CONFIG_TRIES_MAX; i++) {
+		uint32_t generation = reg(v, VIRTIO_CONFIG_GENERATION);
+
+		for (uint32_t n = 0; n < len_bytes; n++) {
+			out[n] = mmio_read8(v->base + VIRTIO_CONFIG + offset + n);
+		}
+		if (reg(v, VIRTIO_CONFIG_GENERATION) == generation) {
+			return ERR_OK;
 		}
 	}
-	reg_write(v, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
-	required |= VIRTIO_F_VERSION_1;
-	offered = offered_features(v);
-	if ((offered & required) != required) {
-		return ERR_UNSUPPORTED;
-	}
-	agreed = offered & (required | optional);
-	reg_write(v, DRIVER_FEATURES_SEL, 0);
-	reg_write(v, DRIVER_FEATURES, (uint32_t)agreed);
-	reg_write(v, DRIVER_FEATURES_SEL, 1);
-	reg_write(v, DRIVER_FEATURES, (uint32_t)(agreed >> 32));
-	reg_write(v, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
-	if ((reg_read(v, STATUS) & STATUS_FEATURES_OK) == 0) {
-		return ERR_UNSUPPORTED;
-	}
-	*features = agreed;
-	return ERR_OK;
-}
-
-static void write_address(const struct virtio_mmio *v, uint32_t offset, const volatile void *mem)
-{
-	uint64_t pa = (uint64_t)(uintptr_t)mem;
-
-	reg_write(v, offset, (uint32_t)pa);
-	reg_write(v, offset + 4, (uint32_t)(pa >> 32));
-}
-
-enum err virtio_mmio_queue(struct virtio_mmio *v, struct virtq *q, uint16_t index, uint16_t size, struct virtq_memory *memory)
-{
-	reg_write(v, QUEUE_SEL, index);
-	if (reg_read(v, QUEUE_READY) != 0 || reg_read(v, QUEUE_NUM_MAX) < size) {
-		return ERR_UNSUPPORTED;
-	}
-	memset(memory, 0, sizeof(*memory));
-	*q = (struct virtq){ .device = v, .memory = memory, .index = index, .size = size };
-	reg_write(v, QUEUE_NUM, size);
-	write_address(v, QUEUE_DESC, memory->desc);
-	write_address(v, QUEUE_DRIVER, &memory->avail);
-	write_address(v, QUEUE_DEVICE, &memory->used);
-	mmio_wmb();
-	reg_write(v, QUEUE_READY, 1);
-	return ERR_OK;
-}
-
-void virtio_mmio_ready(struct virtio_mmio *v)
-{
-	reg_write(v, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
-}
-
-uint8_t virtio_mmio_config8(const struct virtio_mmio *v, uint32_t offset)
-{
-	return mmio_read8(v->base + CONFIG + offset);
-}
-
-void virtio_mmio_ack(const struct virtio_mmio *v)
-{
-	reg_write(v, INTERRUPT_ACK, reg_read(v, INTERRUPT_STATUS));
-}
-
-void virtq_offer(struct virtq *q, uint16_t head)
-{
-	q->memory->avail.ring[q->avail_idx & (q->size - 1u)] = head;
-	q->avail_idx++;
-	/* The descriptors and the ring entry are seen before the index that publishes them (2.7.13.2). */
-	mmio_wmb();
-	__atomic_store_n(&q->memory->avail.idx, q->avail_idx, __ATOMIC_RELAXED);
-}
-
-void virtq_notify(struct virtq *q)
-{
-	/* The index is seen before the flag is read, or both sides may wait for each other (2.7.13.4.1). */
-	mmio_mb();
-	if ((__atomic_load_n(&q->memory->used.flags, __ATOMIC_RELAXED) & USED_NO_NOTIFY) == 0) {
-		reg_write(q->device, QUEUE_NOTIFY, q->index);
-	}
-}
-
-enum err virtq_take(struct virtq *q, uint16_t *head, uint32_t *len_bytes)
-{
-	uint16_t idx = __atomic_load_n(&q->memory->used.idx, __ATOMIC_RELAXED);
-	uint16_t waiting = (uint16_t)(idx - q->used_idx);
-	uint32_t id, slot;
-
-	if (q->broken) {
-		return ERR_IO;
-	}
-	if (waiting == 0) {
-		return ERR_AGAIN;
-	}
-	/* The device cannot have used more than it was offered. */
-	if (waiting > (uint16_t)(q->avail_idx - q->used_idx)) {
-		q->broken = true;
-		return ERR_IO;
-	}
-	mmio_rmb();
-	slot = q->used_idx & (q->size - 1u);
-	id = __atomic_load_n(&q->memory->used.ring[slot].id, __ATOMIC_RELAXED);
-	if (id >= q->size) {
-		q->broken = true;
-		return ERR_IO;
-	}
-	*head = (uint16_t)id;
-	*len_bytes = __atomic_load_n(&q->memory->used.ring[slot].len_bytes, __ATOMIC_RELAXED);
-	q->used_idx++;
-	return ERR_OK;
+	return ERR_IO;
 }

@@ -1,91 +1,98 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "drivers/virtio_rng/virtio_rng.h"
 
-#include <string.h>
+#define RNG_QUEUE		0u
+#define RNG_QUEUE_SIZE		8u
 
-#include "core/base/bits.h"
-
-#define QUEUE_SIZE	8u
-#define POLLS_MAX	10000000u	/* the device answers from its host; seconds at most */
-
-static void ask(struct virtio_rng *r)
+static enum err ask(struct virtio_rng *rng)
 {
-	r->memory.desc[0] = (struct virtq_desc){
-		.addr = (uint64_t)(uintptr_t)r->bytes,
-		.len_bytes = VIRTIO_RNG_BYTES,
-		.flags = VIRTQ_DESC_WRITE,
-	};
-	r->asked = true;
-	virtq_offer(&r->queue, 0);
-	virtq_notify(&r->queue);
+	const struct virtq_buf buf = { rng->pool, sizeof(rng->pool), true };
+	uint16_t head;
+	enum err err = virtq_add(&rng->queue, &buf, 1, &head);
+
+	if (err == ERR_OK) {
+		rng->asked = true;
+		virtq_kick(&rng->queue);
+	}
+	return err;
 }
 
-enum err virtio_rng_init(struct virtio_rng *r, uintptr_t base)
+enum err virtio_rng_init(struct virtio_rng *rng, uintptr_t base)
 {
-	uint64_t features;
-	enum err err = virtio_mmio_probe(&r->device, base, VIRTIO_ID_ENTROPY);
+	enum err err = virtio_mmio_probe(&rng->dev, base, VIRTIO_ID_RNG);
 
-	if (err == ERR_OK) {
-		err = virtio_mmio_begin(&r->device, 0, 0, &features);
-	}
-	if (err == ERR_OK) {
-		err = virtio_mmio_queue(&r->device, &r->queue, 0, QUEUE_SIZE, &r->memory);
-	}
 	if (err != ERR_OK) {
 		return err;
 	}
-	r->have_bytes = 0;
-	r->at = 0;
-	virtio_mmio_ready(&r->device);
-	ask(r);
-	return ERR_OK;
+	rng->asked = false;
+	rng->have_bytes = 0;
+	rng->used_bytes = 0;
+	err = virtio_mmio_begin(&rng->dev, 0, 0);
+	if (err != ERR_OK) {
+		return err;
+	}
+	err = virtq_init(&rng->queue, &rng->dev, RNG_QUEUE, &rng->memory, RNG_QUEUE_SIZE);
+	if (err == ERR_OK) {
+		/* Nobody listens to its interrupt. */
+		virtq_interrupt_off(&rng->queue);
+		err = virtio_mmio_run(&rng->dev);
+	}
+	if (err == ERR_OK) {
+		err = ask(rng);
+	}
+	if (err != ERR_OK) {
+		virtio_mmio_stop(&rng->dev);
+	}
+	return err;
 }
 
-/** Wait, bounded, for the buffer that was asked for. */
-static enum err refill(struct virtio_rng *r)
+/* Wait for the answer that was asked for. An answer of nothing is none. */
+static enum err refill(struct virtio_rng *rng)
 {
-	uint16_t head;
-	uint32_t len;
+	if (!rng->asked) {
+		enum err err = ask(rng);
 
-	if (!r->asked) {
-		ask(r);
+		if (err != ERR_OK) {
+			return err;
+		}
 	}
-	for (uint32_t i = 0; i < POLLS_MAX; i++) {
-		enum err err = virtq_take(&r->queue, &head, &len);
+	for (uint32_t i = 0; i < VIRTIO_RNG_POLLS_MAX; i++) {
+		uint16_t head;
+		uint32_t len;
+		enum err err = virtq_take(&rng->queue, &head, &len);
 
 		if (err == ERR_AGAIN) {
 			continue;
 		}
-		if (err != ERR_OK || head != 0 || len == 0 || len > VIRTIO_RNG_BYTES) {
+		rng->asked = false;
+		if (err != ERR_OK || len == 0) {
 			return ERR_IO;
 		}
-		virtio_mmio_ack(&r->device);
-		r->asked = false;
-		r->have_bytes = len;
-		r->at = 0;
+		rng->have_bytes = len;
+		rng->used_bytes = 0;
 		return ERR_OK;
 	}
-	return ERR_TIMEOUT;
+	return ERR_IO;
 }
 
-enum err virtio_rng_read(struct virtio_rng *r, uint8_t *out, size_t len_bytes)
+enum err virtio_rng_read(struct virtio_rng *rng, uint8_t *out, size_t len_bytes)
 {
-	while (len_bytes > 0) {
-		size_t n;
-
-		if (r->at == r->have_bytes) {
-			enum err err = refill(r);
+	if (len_bytes > VIRTIO_RNG_READ_MAX) {
+		return ERR_RANGE;
+	}
+	for (size_t at = 0; at < len_bytes; at++) {
+		if (rng->used_bytes == rng->have_bytes) {
+			enum err err = refill(rng);
 
 			if (err != ERR_OK) {
 				return err;
 			}
 		}
-		n = MIN(len_bytes, r->have_bytes - r->at);
-		memcpy(out, r->bytes + r->at, n);
-		memset(r->bytes + r->at, 0, n);
-		r->at += (uint32_t)n;
-		out += n;
-		len_bytes -= n;
+		out[at] = rng->pool[rng->used_bytes];
+		rng->pool[rng->used_bytes++] = 0;
+	}
+	if (rng->used_bytes == rng->have_bytes && !rng->asked) {
+		return ask(rng);	/* the next pool comes while nobody waits */
 	}
 	return ERR_OK;
 }
