@@ -89,8 +89,15 @@ static uint64_t tx_hash(const struct node_tx *tx)
 	uint64_t hash = 0xcbf29ce484222325u;
 
 	for (uint32_t i = 0; i < tx->count; i++) {
-		for (size_t k = 0; k < tx->segments[i].len_bytes; k++) {
-			hash = (hash ^ tx->segments[i].bytes[k]) * 0x100000001b3u;
+		const struct nic_segment *g = &tx->segments[i];
+		size_t k;
+
+		for (k = 0; k + 8 <= g->len_bytes; k += 8) {
+			hash = (hash ^ load_le64(g->bytes + k)) * 0x9e3779b97f4a7c15u;
+			hash ^= hash >> 29;
+		}
+		for (; k < g->len_bytes; k++) {
+			hash = (hash ^ g->bytes[k]) * 0x100000001b3u;
 		}
 	}
 	return hash;
@@ -157,7 +164,7 @@ static void nic_receive_done(void *ctx)
 {
 	struct node *n = ctx;
 
-	memset(n->rx[n->rx_tail % NODE_NIC_RX_MAX], 0xdd, NIC_FRAME_BYTES_MAX);
+	memset(n->rx[n->rx_tail % NODE_NIC_RX_MAX], 0xdd, n->rx_len[n->rx_tail % NODE_NIC_RX_MAX]);
 	n->rx_tail++;
 }
 

@@ -337,7 +337,7 @@ static void cut_wire_never_makes_two_and_keeps_the_vm_at_one(void **state)
 	for (uint64_t seed = 30; seed < 42; seed++) {
 		struct wire_config c = wire_of(seed);
 
-		c.cut_at_us = 5000 + (seed - 30) * 4000;
+		c.cut_at_us = 57000 + (seed - 30) * 2700;
 		run(&c);
 		/* Before COMMIT it is back at the source; after it, at the destination; between, with nobody until they talk. */
 		assert_true(ledger->running[0] || ledger->running[1] || ledger->owner[0] == OWNER_GIVEN);

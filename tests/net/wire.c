@@ -21,11 +21,11 @@
 
 /** A frame between the hosts. */
 struct flight {
-	bool used;
 	uint32_t to;
+	uint32_t slot;			/* where its bytes are */
 	uint64_t at_us;
+	uint64_t number;		/* keeps the order of those that arrive at one moment */
 	size_t len;
-	uint8_t bytes[NIC_FRAME_BYTES_MAX];
 };
 
 struct wire {
@@ -38,9 +38,13 @@ struct wire {
 	uint64_t line_free_us[WIRE_HOST_COUNT];	/* by sender */
 	bool done[WIRE_HOST_COUNT];
 	bool failed;
+	uint64_t launch_count;
 };
 
+/* The first flight_count are under way; the slots of the rest are free. */
 static struct flight flights[FLIGHT_COUNT_MAX];
+static uint32_t flight_count;
+static uint8_t flight_bytes[FLIGHT_COUNT_MAX][NIC_FRAME_BYTES_MAX];
 
 static uint64_t wire_random(struct wire *w)
 {
@@ -57,23 +61,30 @@ static bool chance(struct wire *w, uint32_t permille)
 
 static void launch(struct wire *w, uint32_t from, const uint8_t *bytes, size_t len, uint64_t depart_us)
 {
-	for (uint32_t i = 0; i < FLIGHT_COUNT_MAX; i++) {
-		struct flight *f = &flights[i];
+	uint32_t jitter_us = w->config->jitter_us;
+	struct flight *f = &flights[flight_count];
 
-		if (!f->used) {
-			uint32_t jitter_us = w->config->jitter_us;
-
-			f->used = true;
-			f->to = 1 - from;
-			f->at_us = depart_us + w->config->delay_us + (jitter_us == 0 ? 0 : wire_random(w) % jitter_us);
-			f->len = len;
-			memcpy(f->bytes, bytes, len);
-			if (chance(w, w->config->corrupt_permille)) {
-				f->bytes[wire_random(w) % len] ^= (uint8_t)(1u << wire_random(w) % 8);
-			}
-			return;
-		}
+	if (flight_count == FLIGHT_COUNT_MAX) {
+		return;
 	}
+	flight_count++;
+	f->to = 1 - from;
+	f->at_us = depart_us + w->config->delay_us + (jitter_us == 0 ? 0 : wire_random(w) % jitter_us);
+	f->number = w->launch_count++;
+	f->len = len;
+	memcpy(flight_bytes[f->slot], bytes, len);
+	if (chance(w, w->config->corrupt_permille)) {
+		flight_bytes[f->slot][wire_random(w) % len] ^= (uint8_t)(1u << wire_random(w) % 8);
+	}
+}
+
+static void land(struct flight *f)
+{
+	struct flight done = *f;
+
+	flight_count--;
+	*f = flights[flight_count];
+	flights[flight_count] = done;
 }
 
 static void on_frame(struct wire *w, uint32_t from, const uint8_t *bytes, size_t len)
@@ -101,8 +112,9 @@ static void on_frame(struct wire *w, uint32_t from, const uint8_t *bytes, size_t
 /** Tell a host the time and run it once. */
 static void step(struct wire *w, uint32_t i)
 {
-	uint8_t message[1 + NIC_FRAME_BYTES_MAX] = { WIRE_MSG_STEP };
+	static uint8_t message[1 + NIC_FRAME_BYTES_MAX];
 
+	message[0] = WIRE_MSG_STEP;
 	store_le64(message + 1, w->now_us);
 	if (send(w->fd[i], message, 9, MSG_NOSIGNAL) != 9) {
 		w->failed = true;
@@ -124,30 +136,35 @@ static void step(struct wire *w, uint32_t i)
 	}
 }
 
+static bool earlier(const struct flight *a, const struct flight *b)
+{
+	return a->at_us != b->at_us ? a->at_us < b->at_us : a->number < b->number;
+}
+
+/** The earliest frame that is due at host i, or NULL. */
+static struct flight *due(const struct wire *w, uint32_t i)
+{
+	struct flight *first = NULL;
+
+	for (uint32_t k = 0; k < flight_count; k++) {
+		struct flight *f = &flights[k];
+
+		if (f->to == i && f->at_us <= w->now_us && (first == NULL || earlier(f, first))) {
+			first = f;
+		}
+	}
+	return first;
+}
+
 /** Hand the due frames to host i, in the order of their times. */
 static void deliver(struct wire *w, uint32_t i)
 {
-	for (;;) {
-		struct flight *first = NULL;
-		uint8_t message[1 + NIC_FRAME_BYTES_MAX];
+	for (struct flight *f = due(w, i); f != NULL && !w->failed; f = due(w, i)) {
+		static uint8_t message[1 + NIC_FRAME_BYTES_MAX] = { WIRE_MSG_FRAME };
 
-		for (uint32_t k = 0; k < FLIGHT_COUNT_MAX; k++) {
-			struct flight *f = &flights[k];
-
-			if (f->used && f->to == i && f->at_us <= w->now_us && (first == NULL || f->at_us < first->at_us)) {
-				first = f;
-			}
-		}
-		if (first == NULL) {
-			return;
-		}
-		message[0] = WIRE_MSG_FRAME;
-		memcpy(message + 1, first->bytes, first->len);
-		if (send(w->fd[i], message, 1 + first->len, MSG_NOSIGNAL) < 0) {
-			w->failed = true;
-			return;
-		}
-		first->used = false;
+		memcpy(message + 1, flight_bytes[f->slot], f->len);
+		w->failed = send(w->fd[i], message, 1 + f->len, MSG_NOSIGNAL) < 0;
+		land(f);
 		w->wake_us[i] = w->now_us;
 	}
 }
@@ -156,10 +173,8 @@ static uint64_t next_time(const struct wire *w)
 {
 	uint64_t next = MIN(w->wake_us[0], w->wake_us[1]);
 
-	for (uint32_t k = 0; k < FLIGHT_COUNT_MAX; k++) {
-		if (flights[k].used) {
-			next = MIN(next, flights[k].at_us);
-		}
+	for (uint32_t k = 0; k < flight_count; k++) {
+		next = MIN(next, flights[k].at_us);
 	}
 	return next;
 }
@@ -198,7 +213,10 @@ uint64_t wire_run(const struct wire_config *config)
 	struct wire w = { .config = config, .random_state = config->seed * 0x2545f4914f6cdd1du + 0x9e3779b9u };
 	bool late = false;
 
-	memset(flights, 0, sizeof(flights));
+	flight_count = 0;
+	for (uint32_t k = 0; k < FLIGHT_COUNT_MAX; k++) {
+		flights[k].slot = k;
+	}
 	fork_host(&w, 0);
 	fork_host(&w, 1);
 	for (uint32_t n = 0; n < STEPS_MAX && !w.failed && !(w.done[0] && w.done[1]); n++) {
