@@ -162,7 +162,7 @@ static enum err null_expand(
 	const uint8_t prk[HASH_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *out, size_t out_bytes)
 {
 	uint8_t msg[HASH_BYTES + 128 + 1];
-	uint8_t block[HASH_BYTES];
+	uint8_t block[HASH_BYTES] = { 0 };
 	size_t have = 0;
 	size_t at = 0;
 

@@ -167,7 +167,7 @@ const struct hash_ops fake_sha256 = { sha_start, sha_add, sha_finish };
 
 void fake_sha256_of(const void *bytes, size_t len_bytes, uint8_t out[HASH_BYTES])
 {
-	struct hash_state h;
+	struct hash_state h = { { 0 } };
 
 	sha_start(&h);
 	sha_add(&h, bytes, len_bytes);
