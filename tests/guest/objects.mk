@@ -2,10 +2,12 @@
 #
 # Test guests: build/guest/NAME.bin, arm64 Images that run at EL1 on QEMU's virt board, with our hypervisor or without.
 
-guests := flight
+guests := flight faults dirty
 
 guest-lib := $(addprefix tests/guest/lib/,start.S fp.S exception.c mmu.c gic.c timer.c uart.c psci.c pci.c)
 guest-lib += arch/aarch64/mem.S core/base/fmt.c core/base/text.c
+faults-guest-src := tests/guest/faults/main.c
+dirty-guest-src := tests/guest/dirty/main.c
 flight-guest-src := $(addprefix tests/guest/flight/,main.c pages.c ball.c edu.c)
 
 guest-objs = $(patsubst %,$(B)/guest/obj/%.o,$(basename $1))
