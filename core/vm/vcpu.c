@@ -81,8 +81,11 @@ static void start(struct vcpu *v)
  */
 static bool unpark(struct vcpu *v)
 {
-	__atomic_store_n(&v->parked, 0u, __ATOMIC_SEQ_CST);
 	if (!vm_may_run(v->vm) || vpsci_power(&v->vm->vpsci, v->index) == VPSCI_OFF) {
+		return false;
+	}
+	__atomic_store_n(&v->parked, 0u, __ATOMIC_SEQ_CST);
+	if (!vm_may_run(v->vm)) {
 		return false;
 	}
 	start(v);

@@ -5,8 +5,8 @@
 #include "core/vm/arch.h"
 #include "core/vm/vcpu_check.h"
 
-/* SPSR_EL2, Arm ARM C5.2.19: N, Z, C, V; TCO, DIT, UAO, PAN; IL; SSBS, BTYPE; D, A, I, F. */
-#define PSTATE_FIELDS  (MASK64(31, 28) | MASK64(25, 22) | BIT64(20) | MASK64(12, 10) | MASK64(9, 6))
+/* SPSR_EL2, Arm ARM C5.2.19: N, Z, C, V; TCO, DIT, UAO, PAN; IL; ALLINT, SSBS, BTYPE; D, A, I, F. */
+#define PSTATE_FIELDS  (MASK64(31, 28) | MASK64(25, 22) | BIT64(20) | MASK64(13, 6))
 #define PSTATE_AARCH32 BIT64(4)
 #define PSTATE_MODE    MASK64(3, 0)
 #define PSTATE_EL0T    0x0u

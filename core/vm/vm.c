@@ -59,7 +59,11 @@ void vm_owner_set(struct vm_slot *vm, enum owner owner)
 	kick_all(vm);
 }
 
-bool vm_is_stopped(const struct vm_slot *vm)
+/**
+ * A parked vCPU that is kicked looks up for a moment (vcpu.c: unpark) and lies down again, so this is for the end of a stop
+ * only; afterwards vm->stopped says it.
+ */
+static bool all_parked(const struct vm_slot *vm)
 {
 	for (uint32_t i = 0; i < vm->cfg.vcpu_count; i++) {
 		if (!vcpu_is_parked(&vm->vcpu[i])) {
@@ -67,6 +71,11 @@ bool vm_is_stopped(const struct vm_slot *vm)
 		}
 	}
 	return true;
+}
+
+bool vm_is_stopped(const struct vm_slot *vm)
+{
+	return vm->stopped;
 }
 
 /* ---- stop and run ---- */
@@ -82,7 +91,7 @@ enum err vm_stop_begin(struct vm_slot *vm)
 
 enum err vm_stop_poll(struct vm_slot *vm)
 {
-	if (!vm_is_stopped(vm)) {
+	if (!vm->stopped && !all_parked(vm)) {
 		if (vm->stopping && vm->cfg.hw->time_us(vm->cfg.hw_ctx) > vm->stop_deadline_us) {
 			vm->stopping = false;
 			return ERR_TIMEOUT;
@@ -90,6 +99,7 @@ enum err vm_stop_poll(struct vm_slot *vm)
 		return ERR_AGAIN;
 	}
 	vm->stopping = false;
+	vm->stopped = true;
 	if (!vm->counter_stopped) {
 		/* Read after all have parked: no vCPU has seen a later value. */
 		vm->counter = arch_counter() - vm->cntvoff;
@@ -125,7 +135,7 @@ enum err vm_run(struct vm_slot *vm)
 	if (__atomic_load_n(&vm->paused, __ATOMIC_SEQ_CST) == 0) {
 		return ERR_OK;
 	}
-	if (!vm_is_stopped(vm)) {
+	if (!vm->stopped && !all_parked(vm)) {
 		return ERR_BAD_STATE; /* a stop has begun and not ended */
 	}
 	if (!vm->counter_stopped) {
@@ -134,6 +144,8 @@ enum err vm_run(struct vm_slot *vm)
 	}
 	vm->cntvoff = arch_counter() - (vm->counter + vm->counter_add);
 	vm->counter_stopped = false;
+	vm->stopped = false;
+	vm->stopping = false;
 	hw_active_restore(vm);
 	arch_instructions_changed();
 	__atomic_store_n(&vm->paused, 0u, __ATOMIC_SEQ_CST);
@@ -297,6 +309,7 @@ enum err vm_init(struct vm_slot *vm, const struct vm_config *cfg)
 	vm->cfg = *cfg;
 	vm->page_count = cfg->ram_bytes / PAGE_BYTES;
 	vm->paused = 1;
+	vm->stopped = true;
 	vm->state = VM_PAUSED;
 	vm->owner = OWNER_NONE;
 	(void)text_copy(vm->name, sizeof(vm->name), cfg->name);

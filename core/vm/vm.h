@@ -81,6 +81,7 @@ struct vm_slot {
 	bool counter_stopped;	/* counter is valid: set at the end of a stop, cleared by run() */
 	uint64_t stop_deadline_us;
 	bool stopping;
+	bool stopped;		/* a stop has ended, or the VM has never run: registers are in vcpu[] */
 	uint32_t linked[VM_IRQ_LINKS_MAX];	/* SPIs of passthrough functions */
 	uint32_t linked_count;
 	uint32_t records_loaded;	/* bit per record index */
@@ -106,6 +107,7 @@ enum vm_run_state vm_state(const struct vm_slot *vm);
 MUST_CHECK enum err vm_stop_begin(struct vm_slot *vm);
 MUST_CHECK enum err vm_stop_poll(struct vm_slot *vm);
 MUST_CHECK enum err vm_run(struct vm_slot *vm);
+/** From the end of a stop (vm_stop_poll said ERR_OK) to vm_run(). */
 bool vm_is_stopped(const struct vm_slot *vm);
 
 /** From a vCPU: the guest turned itself off, or cannot go on. Its vCPUs park at their next look. */
