@@ -52,7 +52,8 @@ static enum err migrate_check(const struct engine *e, char *reason)
 		return refuse(reason, ERR_BAD_STATE, "There's a migration process in progress");
 	}
 	if (e->owner != OWNER_OWN) {
-		fmt(reason, REASON_BYTES, "only the owner may migrate VM %s: this host is %s", e->desc.name, owner_name(e->owner));
+		fmt(reason, REASON_BYTES, "only the owner may migrate VM %s: this host is %s", e->desc.name,
+			owner_name(e->owner));
 		return ERR_BAD_STATE;
 	}
 	if (e->params.tls_hostname[0] == '\0') {
@@ -71,8 +72,11 @@ static void source_start(struct engine *e, const struct link_connect *how)
 {
 	struct migration_params *p = &e->params;
 
-	e->src = (struct source){ .phase = SRC_HELLO, .connect = *how, .backoff_us = ENGINE_BACKOFF_MIN_US,
-		.begun_us = engine_now(e), .end_status = MIG_STATUS_FAILED };
+	e->src = (struct source){ .phase = SRC_HELLO,
+		.connect = *how,
+		.backoff_us = ENGINE_BACKOFF_MIN_US,
+		.begun_us = engine_now(e),
+		.end_status = MIG_STATUS_FAILED };
 	e->role = ROLE_SOURCE;
 	e->alive = true;
 	e->epoch = 0;
@@ -129,7 +133,8 @@ enum err engine_incoming(struct engine *e, const char *uri, char *reason)
 		return refuse(reason, ERR_BAD_STATE, "this host is already waiting for a VM");
 	}
 	if (e->owner != OWNER_NONE && e->owner != OWNER_VOID && !(e->owner == OWNER_GONE && e->src.scrubbed)) {
-		fmt(reason, REASON_BYTES, "this host cannot receive VM %s: owner is %s", e->desc.name, owner_name(e->owner));
+		fmt(reason, REASON_BYTES, "this host cannot receive VM %s: owner is %s", e->desc.name,
+			owner_name(e->owner));
 		return ERR_BAD_STATE;
 	}
 	if (e->params.tls_authz[0] == '\0') {
@@ -161,7 +166,8 @@ enum err engine_cancel(struct engine *e, char *reason)
 		return ERR_OK;
 	}
 	if (handover_arc(HANDOVER_SRC, e->owner, HANDOVER_EV_CANCEL) == NULL) {
-		fmt(reason, REASON_BYTES, "the hand-over is past its point of no return: owner is %s", owner_name(e->owner));
+		fmt(reason, REASON_BYTES, "the hand-over is past its point of no return: owner is %s",
+			owner_name(e->owner));
 		return ERR_REFUSED;
 	}
 	engine_set_status(e, MIG_STATUS_CANCELLING);
@@ -173,7 +179,8 @@ enum err engine_cancel(struct engine *e, char *reason)
 enum err engine_vm_stop(struct engine *e, char *reason)
 {
 	if (!owner_may_run(e->owner)) {
-		fmt(reason, REASON_BYTES, "VM %s is not this host's to stop: owner is %s", e->desc.name, owner_name(e->owner));
+		fmt(reason, REASON_BYTES, "VM %s is not this host's to stop: owner is %s", e->desc.name,
+			owner_name(e->owner));
 		return ERR_REFUSED;
 	}
 	if (e->role == ROLE_DESTINATION && e->dst.phase == DST_START) {
@@ -190,7 +197,8 @@ enum err engine_vm_cont(struct engine *e, char *reason)
 	bool arriving = e->role == ROLE_DESTINATION && (e->dst.phase == DST_PAUSED || e->dst.phase == DST_STUCK);
 
 	if (!owner_may_run(e->owner)) {
-		fmt(reason, REASON_BYTES, "VM %s may not run on this host: owner is %s", e->desc.name, owner_name(e->owner));
+		fmt(reason, REASON_BYTES, "VM %s may not run on this host: owner is %s", e->desc.name,
+			owner_name(e->owner));
 		return ERR_REFUSED;
 	}
 	if (e->guest_state == VM_SHUTDOWN || e->guest_state == VM_INTERNAL_ERROR) {
@@ -207,11 +215,12 @@ enum err engine_vm_cont(struct engine *e, char *reason)
 	return ERR_OK;
 }
 
-static enum err resolve_event(struct engine *e, const struct resolve *how, enum handover_side *side,
-			      enum handover_event *event, char *reason)
+static enum err resolve_event(
+	struct engine *e, const struct resolve *how, enum handover_side *side, enum handover_event *event, char *reason)
 {
-	*side = how->action == RESOLVE_RECALL || how->action == RESOLVE_TAKE_BACK || e->owner == OWNER_UNKNOWN ? HANDOVER_SRC :
-		HANDOVER_DST;
+	*side = how->action == RESOLVE_RECALL || how->action == RESOLVE_TAKE_BACK || e->owner == OWNER_UNKNOWN
+			? HANDOVER_SRC
+			: HANDOVER_DST;
 	switch (how->action) {
 	case RESOLVE_RECALL:
 		*event = HANDOVER_EV_RECALL;
@@ -220,7 +229,8 @@ static enum err resolve_event(struct engine *e, const struct resolve *how, enum 
 		*event = HANDOVER_EV_DISCARD;
 		if (e->owner == OWNER_READY && !how->force) {
 			return refuse(reason, ERR_REFUSED,
-				"this may be the last image: ask the source (query-migrate there), then repeat with force");
+				"this may be the last image: ask the source (query-migrate there), then repeat with "
+				"force");
 		}
 		return ERR_OK;
 	case RESOLVE_TAKE:
@@ -237,7 +247,9 @@ static enum err resolve_event(struct engine *e, const struct resolve *how, enum 
 	}
 	if (!how->all_fenced) {
 		fmt(reason, REASON_BYTES,
-			"needs all-fenced: %s, and every other host that had this VM, must be off or never start it again", e->peer);
+			"needs all-fenced: %s, and every other host that had this VM, must be off or never start it "
+			"again",
+			e->peer);
 		return ERR_REFUSED;
 	}
 	return ERR_OK;

@@ -116,8 +116,8 @@ enum err ctrl_decode(uint16_t type, const uint8_t *bytes, size_t len_bytes, stru
 
 const char *ctrl_name(uint16_t type)
 {
-	static const char *const names[] = { "PREPARE", "PREPARED", "READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED", "SETTLED",
-		"ABORT", "DECLINED", "STATUS", "UNKNOWN" };
+	static const char *const names[] = { "PREPARE", "PREPARED", "READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED",
+		"SETTLED", "ABORT", "DECLINED", "STATUS", "UNKNOWN" };
 
 	return type >= CTRL_FIRST && type < CTRL_END ? names[type - CTRL_FIRST] : "?";
 }

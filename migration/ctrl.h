@@ -42,15 +42,15 @@ enum ctrl_type {
 	CTRL_END,
 };
 
-#define CTRL_FLAG_WAS_RUNNING	(1u << 0)	/* COMMIT: the VM ran when it was stopped for the hand-over */
-#define CTRL_FLAG_CLOCK_FREEZE	(1u << 1)	/* COMMIT: guest time does not go on over the blackout */
-#define CTRL_FLAG_VERIFY_RAM	(1u << 2)	/* PREPARE: the digest holds a hash of all RAM */
-#define CTRL_FLAGS		(CTRL_FLAG_WAS_RUNNING | CTRL_FLAG_CLOCK_FREEZE | CTRL_FLAG_VERIFY_RAM)
+#define CTRL_FLAG_WAS_RUNNING  (1u << 0) /* COMMIT: the VM ran when it was stopped for the hand-over */
+#define CTRL_FLAG_CLOCK_FREEZE (1u << 1) /* COMMIT: guest time does not go on over the blackout */
+#define CTRL_FLAG_VERIFY_RAM   (1u << 2) /* PREPARE: the digest holds a hash of all RAM */
+#define CTRL_FLAGS	       (CTRL_FLAG_WAS_RUNNING | CTRL_FLAG_CLOCK_FREEZE | CTRL_FLAG_VERIFY_RAM)
 
-#define CTRL_BYTES_MAX	(40u + 2u + REASON_BYTES)
+#define CTRL_BYTES_MAX	       (40u + 2u + REASON_BYTES)
 
 struct ctrl {
-	uint16_t type;		/* enum ctrl_type */
+	uint16_t type; /* enum ctrl_type */
 	uint32_t number;
 	uint64_t source_boot;
 	uint64_t random;
@@ -59,7 +59,7 @@ struct ctrl {
 	uint32_t flags;
 	uint64_t boot;
 	uint8_t digest[HASH_BYTES];
-	uint64_t time;		/* READY, RUNNING: us; COMMIT: ns */
+	uint64_t time; /* READY, RUNNING: us; COMMIT: ns */
 	char text[REASON_BYTES];
 };
 

@@ -19,7 +19,8 @@ void destination_fail(struct engine *e, enum handover_event event, const char *f
 	(void)vfmt(text, sizeof(text), format, args);
 	va_end(args);
 	if (!e->alive || handover_arc(HANDOVER_DST, e->owner, event) == NULL) {
-		engine_log(e, LOG_WARN, "incoming: %s (%s in %s: ignored)", text, handover_event_name(event), owner_name(e->owner));
+		engine_log(e, LOG_WARN, "incoming: %s (%s in %s: ignored)", text, handover_event_name(event),
+			owner_name(e->owner));
 		return;
 	}
 	if (e->owner == OWNER_LOADING || (e->owner == OWNER_READY && event != HANDOVER_EV_LOST)) {
@@ -32,13 +33,15 @@ void destination_fail(struct engine *e, enum handover_event event, const char *f
 
 static void record_set(struct attempt_record *r, const struct attempt *a)
 {
-	*r = (struct attempt_record){ .valid = true, .source_boot = a->source_boot, .random = a->random, .gen = a->gen,
-		.number = a->number };
+	*r = (struct attempt_record){
+		.valid = true, .source_boot = a->source_boot, .random = a->random, .gen = a->gen, .number = a->number
+	};
 }
 
 static bool record_is(const struct attempt_record *r, const struct ctrl *m)
 {
-	return r->valid && r->source_boot == m->source_boot && r->random == m->random && r->number == m->number && r->gen == m->gen;
+	return r->valid && r->source_boot == m->source_boot && r->random == m->random && r->number == m->number &&
+	       r->gen == m->gen;
 }
 
 /** Accept the hello: devices to RESUMING, data channels. */
@@ -87,7 +90,7 @@ static void start_vm(struct engine *e)
 	e->guest_state = VM_RUNNING;
 	dst->phase = DST_PAUSED;
 	if (e->owner == OWNER_TAKEN && e->params.x_pause_at_commit) {
-		dst->hold = true;		/* until cont */
+		dst->hold = true; /* until cont */
 	} else if ((dst->flags & CTRL_FLAG_WAS_RUNNING) != 0 || e->owner == OWNER_OWN) {
 		dst->phase = DST_START;
 		power_start(&e->power, &e->devices, false);
@@ -169,7 +172,7 @@ void destination_action(struct engine *e, enum handover_action action)
 		e->gen = e->attempt.gen + 2;
 		break;
 	case HANDOVER_DO_HOLD_VM:
-		held_by_device(e);	/* power fell back to STOP by itself */
+		held_by_device(e); /* power fell back to STOP by itself */
 		break;
 	default:
 		break;
@@ -215,8 +218,8 @@ static enum err attempt_check(struct engine *e, const struct attempt *a, const c
 		return ERR_MISMATCH;
 	}
 	if (!may_receive(e) && !newer) {
-		fmt(e->reason, REASON_BYTES, "this host cannot receive %s: owner is %s, gen %llu", e->desc.name, owner_name(e->owner),
-			(unsigned long long)e->gen);
+		fmt(e->reason, REASON_BYTES, "this host cannot receive %s: owner is %s, gen %llu", e->desc.name,
+			owner_name(e->owner), (unsigned long long)e->gen);
 		return ERR_REFUSED;
 	}
 	if (a->gen <= e->gen_seen) {
@@ -247,7 +250,7 @@ static void new_attempt(struct engine *e)
 	e->error_desc[0] = '\0';
 	e->forecast[0] = '\0';
 	if (e->owner == OWNER_VOID) {
-		e->owner = OWNER_NONE;	/* the new attempt has no record yet; that of the old one stays VOID */
+		e->owner = OWNER_NONE; /* the new attempt has no record yet; that of the old one stays VOID */
 	}
 	(void)engine_post(e, HANDOVER_DST, HANDOVER_EV_HELLO);
 }
@@ -273,8 +276,9 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 		return;
 	}
 	if (e->owner == OWNER_LOADING || e->owner == OWNER_READY) {
-		e->connected = false;	/* the old connections are fenced */
-		destination_fail(e, HANDOVER_EV_NEWER, "%s began a newer attempt, number %u", ev->peer, ev->attempt->number);
+		e->connected = false; /* the old connections are fenced */
+		destination_fail(
+			e, HANDOVER_EV_NEWER, "%s began a newer attempt, number %u", ev->peer, ev->attempt->number);
 	}
 	e->closing = CLOSE_NONE;
 	dst->waiting = *ev->attempt;
@@ -312,16 +316,22 @@ static void answer(struct engine *e, const struct ctrl *m, uint16_t type)
 	if (type == 0 || e->outbox_count == ENGINE_OUTBOX_MAX) {
 		return;
 	}
-	e->outbox[e->outbox_count] = (struct ctrl){ .type = type, .number = m->number, .source_boot = m->source_boot,
-		.random = m->random, .gen = m->gen, .epoch = e->epoch, .text = "this attempt is void here" };
+	e->outbox[e->outbox_count] = (struct ctrl){ .type = type,
+		.number = m->number,
+		.source_boot = m->source_boot,
+		.random = m->random,
+		.gen = m->gen,
+		.epoch = e->epoch,
+		.text = "this attempt is void here" };
 	e->outbox_count++;
 }
 
 /** A question about another attempt than the current one: its record answers, by the same table, and nothing changes. */
 static void answer_by_record(struct engine *e, const struct ctrl *m)
 {
-	enum owner record = record_is(&e->dst.void_record, m) ? OWNER_VOID :
-			    record_is(&e->dst.taken_record, m) ? OWNER_OWN : OWNER_NONE;
+	enum owner record = record_is(&e->dst.void_record, m)	 ? OWNER_VOID
+			    : record_is(&e->dst.taken_record, m) ? OWNER_OWN
+								 : OWNER_NONE;
 	enum handover_action actions[HANDOVER_ACTIONS_MAX];
 	enum handover_event event;
 
@@ -344,8 +354,8 @@ static void answer_by_record(struct engine *e, const struct ctrl *m)
 	if (record == OWNER_NONE && event != HANDOVER_EV_RETIRED && e->gen_taken != 0 && m->gen <= e->gen_taken) {
 		event = HANDOVER_EV_OLD_QUESTION;
 	}
-	engine_log(e, LOG_INFO, "hand-over: %s of attempt %u, gen %llu, whose record is %s", ctrl_name(m->type), m->number,
-		(unsigned long long)m->gen, owner_name(record));
+	engine_log(e, LOG_INFO, "hand-over: %s of attempt %u, gen %llu, whose record is %s", ctrl_name(m->type),
+		m->number, (unsigned long long)m->gen, owner_name(record));
 	if (handover_post(HANDOVER_DST, &record, event, actions) == ERR_OK) {
 		for (uint32_t i = 0; i < HANDOVER_ACTIONS_MAX; i++) {
 			answer(e, m, answer_of(actions[i]));
@@ -359,7 +369,8 @@ static void on_commit(struct engine *e, const struct ctrl *m)
 
 	if (e->owner == OWNER_READY) {
 		if (!e->proved || memcmp(m->digest, e->dst.digest, HASH_BYTES) != 0) {
-			engine_log(e, LOG_WARN, "hand-over: COMMIT refused: %s", e->proved ? "another digest" : "epoch without proof");
+			engine_log(e, LOG_WARN, "hand-over: COMMIT refused: %s",
+				e->proved ? "another digest" : "epoch without proof");
 			return;
 		}
 		e->link.ops->stats(e->link.ctx, &stats);
@@ -410,8 +421,8 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	enum err err = ctrl_decode(ev->type, ev->bytes, ev->len_bytes, m);
 
 	if (err != ERR_OK) {
-		destination_fail(e, HANDOVER_EV_FAIL, "the source sent a malformed message: type %u, %zu bytes", ev->type,
-			ev->len_bytes);
+		destination_fail(e, HANDOVER_EV_FAIL, "the source sent a malformed message: type %u, %zu bytes",
+			ev->type, ev->len_bytes);
 		return;
 	}
 	if (m->epoch != e->epoch) {
@@ -452,7 +463,7 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 	e->outbox_count = 0;
 	receive_drop(e);
 	if (e->dst.phase == DST_CLEAN) {
-		return;		/* of the attempt before; if the hello that waits is gone too, accept() says so */
+		return; /* of the attempt before; if the hello that waits is gone too, accept() says so */
 	}
 	if (!e->alive) {
 		engine_link_end(e);
@@ -552,7 +563,8 @@ static bool scrub_step(struct engine *e)
 		return false;
 	}
 	if (err != ERR_OK) {
-		engine_log(e, LOG_ERROR, "device %s could not be scrubbed: %s", e->devices.run[failed].desc.id, err_name(err));
+		engine_log(e, LOG_ERROR, "device %s could not be scrubbed: %s", e->devices.run[failed].desc.id,
+			err_name(err));
 	}
 	dst->scrub_needed = false;
 	return true;
@@ -581,8 +593,8 @@ static bool finalise_step(struct engine *e)
 	if (err != ERR_OK) {
 		const struct device_run *run = &e->devices.run[failed];
 
-		destination_fail(e, HANDOVER_EV_FAIL, "device %s (%s) refused its image: %s", run->desc.id, run->desc.type,
-			run->dev.ops->last_error(run->dev.ctx));
+		destination_fail(e, HANDOVER_EV_FAIL, "device %s (%s) refused its image: %s", run->desc.id,
+			run->desc.type, run->dev.ops->last_error(run->dev.ctx));
 		return true;
 	}
 	dst->finalise_us = engine_now(e) - dst->load_begun_us;
@@ -607,8 +619,9 @@ static bool load_step(struct engine *e)
 	bool moved;
 
 	if (err != ERR_OK && err != ERR_AGAIN) {
-		destination_fail(e, HANDOVER_EV_FAIL, "device %s (%s) cannot receive: %s", e->devices.run[failed].desc.id,
-			e->devices.run[failed].desc.type, e->devices.run[failed].dev.ops->last_error(e->devices.run[failed].dev.ctx));
+		destination_fail(e, HANDOVER_EV_FAIL, "device %s (%s) cannot receive: %s",
+			e->devices.run[failed].desc.id, e->devices.run[failed].desc.type,
+			e->devices.run[failed].dev.ops->last_error(e->devices.run[failed].dev.ctx));
 		return true;
 	}
 	if (e->dst.phase == DST_OPEN) {
@@ -655,7 +668,7 @@ bool destination_step(struct engine *e)
 	case DST_FINALISE:
 		return finalise_step(e);
 	case DST_PAUSED:
-		if (!dst->hold) {	/* it was paused at the source: it stays so, and this host answers for it */
+		if (!dst->hold) { /* it was paused at the source: it stays so, and this host answers for it */
 			dst->running_us = engine_now(e);
 			dst->started = true;
 			dst->phase = DST_RUNNING;
@@ -671,5 +684,6 @@ bool destination_step(struct engine *e)
 
 bool destination_polling(const struct engine *e)
 {
-	return e->role == ROLE_DESTINATION && (e->dst.scrub_needed || (e->dst.phase >= DST_CLEAN && e->dst.phase < DST_READY));
+	return e->role == ROLE_DESTINATION &&
+	       (e->dst.scrub_needed || (e->dst.phase >= DST_CLEAN && e->dst.phase < DST_READY));
 }

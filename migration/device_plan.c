@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "migration/device_plan.h"
 
-#define P2P		DEVICE_MIG_P2P
-#define PRE_COPY	DEVICE_MIG_PRE_COPY
-#define BOTH		(DEVICE_MIG_P2P | DEVICE_MIG_PRE_COPY)
+#define P2P	 DEVICE_MIG_P2P
+#define PRE_COPY DEVICE_MIG_PRE_COPY
+#define BOTH	 (DEVICE_MIG_P2P | DEVICE_MIG_PRE_COPY)
 
 /** A direct arc exists when the device has all of needs and nothing of skips. */
 struct device_arc {
@@ -31,7 +31,7 @@ static const struct device_arc direct[] = {
 	{ DEVICE_RUNNING_P2P, DEVICE_PRE_COPY_P2P, BOTH, 0 },
 };
 
-#define DIRECT_COUNT	(sizeof(direct) / sizeof(direct[0]))
+#define DIRECT_COUNT (sizeof(direct) / sizeof(direct[0]))
 
 bool device_flags_valid(uint32_t mig_flags)
 {
@@ -84,11 +84,11 @@ static bool saving(enum device_state s)
 
 enum device_state device_plan_next(uint32_t mig_flags, enum device_state from, enum device_state to)
 {
-	uint8_t hops[DEVICE_STATE_COUNT] = { 0 };	/* 1 + arcs left to the target; 0: not reached */
-	bool inside = saving(from) && saving(to);	/* the walk may then cross saving states, and nothing else */
+	uint8_t hops[DEVICE_STATE_COUNT] = { 0 }; /* 1 + arcs left to the target; 0: not reached */
+	bool inside = saving(from) && saving(to); /* the walk may then cross saving states, and nothing else */
 
-	if (!device_flags_valid(mig_flags) || !device_state_offered(mig_flags, from) || !device_state_offered(mig_flags, to) ||
-	    from == DEVICE_ERROR || to == DEVICE_ERROR) {
+	if (!device_flags_valid(mig_flags) || !device_state_offered(mig_flags, from) ||
+		!device_state_offered(mig_flags, to) || from == DEVICE_ERROR || to == DEVICE_ERROR) {
 		return DEVICE_ERROR;
 	}
 	if (from == to) {
@@ -117,8 +117,8 @@ enum device_state device_plan_next(uint32_t mig_flags, enum device_state from, e
 
 const char *device_state_name(enum device_state state)
 {
-	static const char *const names[DEVICE_STATE_COUNT] = { "ERROR", "STOP", "RUNNING", "STOP_COPY", "RESUMING", "RUNNING_P2P",
-		"PRE_COPY", "PRE_COPY_P2P" };
+	static const char *const names[DEVICE_STATE_COUNT] = { "ERROR", "STOP", "RUNNING", "STOP_COPY", "RESUMING",
+		"RUNNING_P2P", "PRE_COPY", "PRE_COPY_P2P" };
 
 	return (unsigned int)state < DEVICE_STATE_COUNT ? names[state] : "?";
 }

@@ -24,8 +24,8 @@ enum err device_set_init(struct device_set *set, const struct device *devices, u
 		}
 		run->target = run->now;
 		if (!device_flags_valid(run->desc.mig_flags)) {
-			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: flags 0x%x", run->desc.id, run->desc.type,
-				run->desc.mig_flags);
+			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: flags 0x%x", run->desc.id,
+				run->desc.type, run->desc.mig_flags);
 			return ERR_UNSUPPORTED;
 		}
 	}
@@ -44,7 +44,8 @@ void device_set_goto(struct device_set *set, enum device_state target)
 
 static enum err chore_begin(struct device_run *run, enum device_chore chore)
 {
-	return chore == DEVICE_CHORE_RESET ? run->dev.ops->reset_begin(run->dev.ctx) : run->dev.ops->scrub_begin(run->dev.ctx);
+	return chore == DEVICE_CHORE_RESET ? run->dev.ops->reset_begin(run->dev.ctx)
+					   : run->dev.ops->scrub_begin(run->dev.ctx);
 }
 
 void device_chore_begin(struct device_run *run, enum device_chore chore)

@@ -21,12 +21,12 @@ struct device_run {
 	struct device_desc desc;
 	enum device_state now;
 	enum device_state target;
-	enum device_chore chore;	/* begun, not yet finished */
-	enum err err;			/* why it stays away from its target; ERR_OK */
+	enum device_chore chore; /* begun, not yet finished */
+	enum err err;		 /* why it stays away from its target; ERR_OK */
 	bool log_on;
-	bool image_done;		/* source: read to the end; destination: totals agreed */
+	bool image_done; /* source: read to the end; destination: totals agreed */
 	uint64_t begun_us;
-	uint64_t stop_us, load_us;	/* measured; 0 until then */
+	uint64_t stop_us, load_us; /* measured; 0 until then */
 	uint64_t image_bytes;
 	struct hash_state hash;
 };

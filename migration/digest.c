@@ -36,8 +36,8 @@ static void add_channels(const struct hash_ops *hash, struct hash_state *h, cons
 	}
 }
 
-void digest_compute(const struct hash_ops *hash, const struct link *link, const struct digest_input *in,
-		    uint8_t out[HASH_BYTES])
+void digest_compute(
+	const struct hash_ops *hash, const struct link *link, const struct digest_input *in, uint8_t out[HASH_BYTES])
 {
 	static const uint8_t no_ram_hash[HASH_BYTES];
 	struct hash_state h;

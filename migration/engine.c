@@ -59,7 +59,8 @@ void engine_set_status(struct engine *e, enum migration_status status)
 {
 	if (e->status != status) {
 		e->status = status;
-		engine_log(e, LOG_INFO, "migration: status %s, owner %s", migration_status_name(status), owner_name(e->owner));
+		engine_log(e, LOG_INFO, "migration: status %s, owner %s", migration_status_name(status),
+			owner_name(e->owner));
 		engine_note(e, ENGINE_EV_STATUS, (uint64_t)status);
 	}
 }
@@ -100,8 +101,9 @@ enum err engine_post(struct engine *e, enum handover_side side, enum handover_ev
 	}
 	if (e->owner != before) {
 		e->vm.ops->owner_set(e->vm.ctx, e->owner);
-		engine_log(e, LOG_INFO, "hand-over: %s, %s: %s (attempt %u, gen %llu)", owner_name(before), handover_event_name(event),
-			owner_name(e->owner), e->attempt.number, (unsigned long long)e->attempt.gen);
+		engine_log(e, LOG_INFO, "hand-over: %s, %s: %s (attempt %u, gen %llu)", owner_name(before),
+			handover_event_name(event), owner_name(e->owner), e->attempt.number,
+			(unsigned long long)e->attempt.gen);
 	}
 	for (uint32_t i = 0; i < HANDOVER_ACTIONS_MAX; i++) {
 		action_do(e, side, actions[i]);
@@ -114,15 +116,19 @@ void engine_send(struct engine *e, uint16_t type, const char *text)
 	struct ctrl *m;
 
 	if (!e->connected) {
-		return;		/* whoever reconnects asks STATUS first */
+		return; /* whoever reconnects asks STATUS first */
 	}
 	if (e->outbox_count == ENGINE_OUTBOX_MAX) {
 		engine_log(e, LOG_WARN, "hand-over: no room to send %s", ctrl_name(type));
-		return;		/* as lost on the way: deadlines and STATUS repair it */
+		return; /* as lost on the way: deadlines and STATUS repair it */
 	}
 	m = &e->outbox[e->outbox_count];
-	*m = (struct ctrl){ .type = type, .number = e->attempt.number, .source_boot = e->attempt.source_boot,
-		.random = e->attempt.random, .gen = e->attempt.gen, .epoch = e->epoch };
+	*m = (struct ctrl){ .type = type,
+		.number = e->attempt.number,
+		.source_boot = e->attempt.source_boot,
+		.random = e->attempt.random,
+		.gen = e->attempt.gen,
+		.epoch = e->epoch };
 	if (text != NULL) {
 		(void)text_copy(m->text, sizeof(m->text), text);
 	}
@@ -144,7 +150,8 @@ static void message_complete(struct engine *e, struct ctrl *m)
 	case CTRL_COMMIT:
 		memcpy(m->digest, e->src.digest, HASH_BYTES);
 		m->time = e->host.ops->time_ns(e->host.ctx) - e->power.parked_ns;
-		m->flags = (e->src.was_running ? CTRL_FLAG_WAS_RUNNING : 0) | (e->params.x_clock_freeze ? CTRL_FLAG_CLOCK_FREEZE : 0);
+		m->flags = (e->src.was_running ? CTRL_FLAG_WAS_RUNNING : 0) |
+			   (e->params.x_clock_freeze ? CTRL_FLAG_CLOCK_FREEZE : 0);
 		break;
 	case CTRL_RUNNING:
 		m->time = e->dst.running_us > e->dst.commit_us ? e->dst.running_us - e->dst.commit_us : 0;
@@ -177,8 +184,8 @@ static bool outbox_step(struct engine *e)
 
 bool engine_attempt_is(const struct engine *e, const struct ctrl *m)
 {
-	return m->number == e->attempt.number && m->source_boot == e->attempt.source_boot && m->random == e->attempt.random &&
-	       m->gen == e->attempt.gen;
+	return m->number == e->attempt.number && m->source_boot == e->attempt.source_boot &&
+	       m->random == e->attempt.random && m->gen == e->attempt.gen;
 }
 
 void engine_store_mark(struct engine *e, enum mark_kind kind)
@@ -193,7 +200,7 @@ void engine_store_mark(struct engine *e, enum mark_kind kind)
 	} else if (kind == MARK_AWAY) {
 		mark.gen = e->attempt.gen;
 	}
-	if (kind != MARK_IN_DOUBT) {	/* an offered gen that is never run may be offered again */
+	if (kind != MARK_IN_DOUBT) { /* an offered gen that is never run may be offered again */
 		e->gen_seen = MAX(e->gen_seen, mark.gen);
 	}
 	mark_put(&e->marks, &mark);
@@ -379,15 +386,16 @@ static enum err check_shape(const struct engine *e, const struct engine_config *
 	uint64_t sum = 0;
 
 	if (e->desc.ram_region_count == 0 || e->desc.ram_region_count > VM_RAM_REGIONS_MAX) {
-		fmt(reason, REASON_BYTES, "%u RAM regions, 1 to %u are possible", e->desc.ram_region_count, VM_RAM_REGIONS_MAX);
+		fmt(reason, REASON_BYTES, "%u RAM regions, 1 to %u are possible", e->desc.ram_region_count,
+			VM_RAM_REGIONS_MAX);
 		return ERR_RANGE;
 	}
 	for (uint32_t i = 0; i < e->desc.ram_region_count; i++) {
 		sum += e->desc.ram[i].page_count;
 	}
 	if (sum != e->desc.page_count || sum == 0 || e->desc.id_reg_count > VM_ID_REGS_MAX) {
-		fmt(reason, REASON_BYTES, "VM of %llu pages, its regions have %llu", (unsigned long long)e->desc.page_count,
-			(unsigned long long)sum);
+		fmt(reason, REASON_BYTES, "VM of %llu pages, its regions have %llu",
+			(unsigned long long)e->desc.page_count, (unsigned long long)sum);
 		return ERR_RANGE;
 	}
 	if (config->bitmap_words < ENGINE_BITMAP_WORDS(sum)) {
@@ -415,7 +423,7 @@ static enum err owner_at_boot(struct engine *e, const struct engine_config *conf
 	e->gen = mark.gen;
 	switch (mark.kind) {
 	case MARK_IN_DOUBT:
-		e->gen = mark.gen - (mark.gen != 0 ? 1 : 0);	/* the offer was the owner's gen + 1 */
+		e->gen = mark.gen - (mark.gen != 0 ? 1 : 0); /* the offer was the owner's gen + 1 */
 		e->marks.base = (struct owner_mark){ .kind = MARK_NONE };
 		(void)text_copy(e->peer, sizeof(e->peer), mark.peer);
 		e->owner = OWNER_UNKNOWN;

@@ -19,69 +19,69 @@
 #include "migration/vmstate.h"
 
 /** Words of bitmap memory for a VM of that many pages: what is to be sent, and what was received. */
-#define ENGINE_BITMAP_WORDS(pages)	(2u * BITMAP_WORDS(pages))
+#define ENGINE_BITMAP_WORDS(pages) (2u * BITMAP_WORDS(pages))
 
-#define ENGINE_NOTES_MAX	16u
-#define ENGINE_OUTBOX_MAX	8u
-#define ENGINE_TRACKERS_MAX	(1u + DEVICE_COUNT_MAX)
+#define ENGINE_NOTES_MAX	   16u
+#define ENGINE_OUTBOX_MAX	   8u
+#define ENGINE_TRACKERS_MAX	   (1u + DEVICE_COUNT_MAX)
 
-#define ENGINE_PREPARE_US	10000000u	/* PREPARING: both marks durable */
-#define ENGINE_GIVEN_US		5000000u	/* GIVEN on a live link without an answer */
-#define ENGINE_CLOSE_US		2000000u	/* answer to ABORT, order of the end */
-#define ENGINE_CHASE_US		30000000u	/* ABORT in the background after the link was lost in HELD */
-#define ENGINE_BACKOFF_MIN_US	100000u
-#define ENGINE_BACKOFF_MAX_US	5000000u
-#define ENGINE_ROUND_PAUSE_US	10000u		/* a round lasts at least this long */
-#define ENGINE_POLL_US		200u		/* between polls of what a device or store does by itself */
-#define ENGINE_LINK_POLL_US	5000u		/* between steps while only the link has something to do */
-#define ENGINE_IDLE_US		100000u
-#define ENGINE_TURNS_MAX	4096u		/* of one step, should the clock stand still */
+#define ENGINE_PREPARE_US	   10000000u /* PREPARING: both marks durable */
+#define ENGINE_GIVEN_US		   5000000u  /* GIVEN on a live link without an answer */
+#define ENGINE_CLOSE_US		   2000000u  /* answer to ABORT, order of the end */
+#define ENGINE_CHASE_US		   30000000u /* ABORT in the background after the link was lost in HELD */
+#define ENGINE_BACKOFF_MIN_US	   100000u
+#define ENGINE_BACKOFF_MAX_US	   5000000u
+#define ENGINE_ROUND_PAUSE_US	   10000u /* a round lasts at least this long */
+#define ENGINE_POLL_US		   200u	  /* between polls of what a device or store does by itself */
+#define ENGINE_LINK_POLL_US	   5000u  /* between steps while only the link has something to do */
+#define ENGINE_IDLE_US		   100000u
+#define ENGINE_TURNS_MAX	   4096u /* of one step, should the clock stand still */
 
 struct engine_config {
 	struct host host;
 	struct vm vm;
-	const struct device *devices;	/* copied */
+	const struct device *devices; /* copied */
 	uint32_t device_count;
 	struct link link;
 	const struct hash_ops *hash;
-	uint64_t *bitmap;		/* lent for ever: ENGINE_BITMAP_WORDS(pages) */
+	uint64_t *bitmap; /* lent for ever: ENGINE_BITMAP_WORDS(pages) */
 	size_t bitmap_words;
-	bool own;			/* boots owning the VM if no mark says otherwise; else as a receiver */
-	bool autostart;			/* run it then */
+	bool own;	/* boots owning the VM if no mark says otherwise; else as a receiver */
+	bool autostart; /* run it then */
 };
 
 enum engine_role { ROLE_NONE, ROLE_SOURCE, ROLE_DESTINATION };
 
 enum source_phase {
 	SRC_IDLE,
-	SRC_HELLO,		/* connecting, until the destination's hello */
-	SRC_OPEN,		/* until the data channels have joined */
-	SRC_HARVEST,		/* end of a round */
-	SRC_SEND,		/* pages of a round; goes on in PREPARING */
-	SRC_STOP,		/* HELD: vCPUs and devices stop, pages go on */
+	SRC_HELLO,   /* connecting, until the destination's hello */
+	SRC_OPEN,    /* until the data channels have joined */
+	SRC_HARVEST, /* end of a round */
+	SRC_SEND,    /* pages of a round; goes on in PREPARING */
+	SRC_STOP,    /* HELD: vCPUs and devices stop, pages go on */
 	SRC_LAST_HARVEST,
 	SRC_LAST_SEND,
-	SRC_VERIFY,		/* x-verify-ram: hash of all RAM */
+	SRC_VERIFY, /* x-verify-ram: hash of all RAM */
 	SRC_RECORDS,
 	SRC_IMAGES,
 	SRC_TOTALS,
-	SRC_READY,		/* wait for READY */
+	SRC_READY, /* wait for READY */
 	SRC_GIVEN,
-	SRC_GONE,		/* TAKEN was heard */
+	SRC_GONE, /* TAKEN was heard */
 	SRC_SCRUB,
-	SRC_RETIRED,		/* until SETTLED */
-	SRC_BACK,		/* the VM comes back */
+	SRC_RETIRED, /* until SETTLED */
+	SRC_BACK,    /* the VM comes back */
 };
 
 /** How the connection of an attempt ends. */
 enum close_phase {
 	CLOSE_NONE,
-	CLOSE_ANSWER,		/* ABORT or DECLINED is out */
-	CLOSE_CHASE,		/* ABORT could not be sent: reconnect for a bounded time */
-	CLOSE_ORDER,		/* finish() was called */
+	CLOSE_ANSWER, /* ABORT or DECLINED is out */
+	CLOSE_CHASE,  /* ABORT could not be sent: reconnect for a bounded time */
+	CLOSE_ORDER,  /* finish() was called */
 };
 
-struct blackout {			/* host time, us; 0: not reached */
+struct blackout { /* host time, us; 0: not reached */
 	uint64_t begun, parked, devices, pages, totals, ready, taken, running;
 };
 
@@ -95,21 +95,21 @@ struct source {
 	bool tracking;
 	uint32_t harvest_index;
 	struct dirty_cursor cursor;
-	uint64_t sent_us;		/* when the round's last page was handed to the link; 0: not yet */
-	uint64_t round_payload;		/* ram.bytes when the round began */
+	uint64_t sent_us;	/* when the round's last page was handed to the link; 0: not yet */
+	uint64_t round_payload; /* ram.bytes when the round began */
 	struct ram_totals round_totals;
 	uint8_t next_channel;
 	uint64_t dirty_syncs;
-	bool store_done;		/* own in-doubt is durable, PREPARE is queued */
-	bool pre_harvested;		/* the harvest between vCPU stop and device stop is done */
+	bool store_done;    /* own in-doubt is durable, PREPARE is queued */
+	bool pre_harvested; /* the harvest between vCPU stop and device stop is done */
 	bool was_running;
 	bool recall, peer_unknown, running_seen, scrubbed, scrub_begun;
 	uint32_t next_totals;
 	uint8_t digest[HASH_BYTES];
-	uint64_t hash_page;		/* x-verify-ram */
+	uint64_t hash_page; /* x-verify-ram */
 	struct hash_state ram_hash;
 	uint8_t ram_hash_value[HASH_BYTES];
-	uint64_t deadline_us;		/* of the present owner state; 0: none */
+	uint64_t deadline_us; /* of the present owner state; 0: none */
 	uint64_t reconnect_us, backoff_us;
 	bool reconnecting;
 	struct blackout at;
@@ -122,16 +122,16 @@ struct source {
 enum destination_phase {
 	DST_IDLE,
 	DST_LISTEN,
-	DST_CLEAN,		/* a hello waits until the slot is scrubbed */
-	DST_OPEN,		/* accepted; data channels join */
+	DST_CLEAN, /* a hello waits until the slot is scrubbed */
+	DST_OPEN,  /* accepted; data channels join */
 	DST_LOAD,
 	DST_VERIFY,
-	DST_FINALISE,		/* devices RESUMING -> STOP */
+	DST_FINALISE, /* devices RESUMING -> STOP */
 	DST_READY,
 	DST_START,
-	DST_PAUSED,		/* TAKEN, not started: x-pause-at-commit */
-	DST_RUNNING,		/* RUNNING said */
-	DST_STUCK,		/* TAKEN, a device did not start */
+	DST_PAUSED,  /* TAKEN, not started: x-pause-at-commit */
+	DST_RUNNING, /* RUNNING said */
+	DST_STUCK,   /* TAKEN, a device did not start */
 };
 
 /** A frame that came and is not yet given back. */
@@ -153,21 +153,21 @@ struct attempt_record {
 struct destination {
 	enum destination_phase phase;
 	struct ram_rx ram;
-	struct rx_frame queue[FRAME_POOL_COUNT];	/* in order of arrival */
+	struct rx_frame queue[FRAME_POOL_COUNT]; /* in order of arrival */
 	uint32_t queued;
-	uint64_t totals_seen;		/* bit per credited stream */
-	uint32_t flags;			/* of PREPARE and COMMIT */
+	uint64_t totals_seen; /* bit per credited stream */
+	uint32_t flags;	      /* of PREPARE and COMMIT */
 	bool prepared_sent;
 	bool finalise_begun;
 	bool scrub_needed, scrub_begun;
-	bool started;			/* RUNNING may be said */
-	bool hold;			/* started only by cont */
+	bool started; /* RUNNING may be said */
+	bool hold;    /* started only by cont */
 	uint8_t digest[HASH_BYTES];
 	uint64_t hash_page;
 	struct hash_state ram_hash;
 	uint8_t ram_hash_value[HASH_BYTES];
 	struct attempt_record void_record, taken_record, last_number;
-	struct attempt waiting;		/* of the hello that waits */
+	struct attempt waiting; /* of the hello that waits */
 	struct hash_state waiting_hello;
 	char waiting_peer[HOST_ID_MAX];
 	uint32_t waiting_epoch;
@@ -188,20 +188,20 @@ struct engine {
 	struct migration_caps caps;
 
 	enum owner owner;
-	uint64_t gen;			/* of the VM as this host owns it, or last owned */
-	uint64_t gen_seen;		/* highest run or stored here */
-	uint64_t gen_taken;		/* highest taken here */
+	uint64_t gen;	    /* of the VM as this host owns it, or last owned */
+	uint64_t gen_seen;  /* highest run or stored here */
+	uint64_t gen_taken; /* highest taken here */
 	struct power power;
 	struct mark_store marks;
-	bool device_fault;		/* next_action names power.reason */
+	bool device_fault; /* next_action names power.reason */
 
 	enum engine_role role;
-	struct attempt attempt;		/* current or last */
-	uint32_t number_last;		/* of attempts begun here */
+	struct attempt attempt; /* current or last */
+	uint32_t number_last;	/* of attempts begun here */
 	uint32_t epoch;
-	bool alive;			/* the attempt is obeyed */
+	bool alive; /* the attempt is obeyed */
 	bool connected;
-	bool proved;			/* this epoch */
+	bool proved; /* this epoch */
 	enum close_phase closing;
 	uint64_t close_deadline_us, chase_until_us;
 	struct geometry geometry;
@@ -213,7 +213,7 @@ struct engine {
 	struct destination dst;
 	struct ctrl outbox[ENGINE_OUTBOX_MAX];
 	uint32_t outbox_count;
-	struct ctrl message;		/* the one being obeyed */
+	struct ctrl message; /* the one being obeyed */
 
 	enum migration_status status;
 	bool incoming;
@@ -221,11 +221,11 @@ struct engine {
 	char forecast[REASON_BYTES];
 	uint64_t expected_downtime_us;
 	char peer[HOST_ID_MAX];
-	char reason[REASON_BYTES];	/* scratch */
+	char reason[REASON_BYTES]; /* scratch */
 	struct engine_note notes[ENGINE_NOTES_MAX];
 	uint32_t note_count;
-	enum vm_run_state guest_state;	/* what the board reported last */
-	bool reported_running;		/* STOP and RESUME are told on a change */
+	enum vm_run_state guest_state; /* what the board reported last */
+	bool reported_running;	       /* STOP and RESUME are told on a change */
 
 	_Alignas(16) uint8_t scratch[VMSTATE_HEAD_BYTES + VM_RECORD_BYTES];
 	_Alignas(16) uint8_t chunk[DEVICE_CHUNK_BYTES];
@@ -289,7 +289,8 @@ bool final_step(struct engine *e);
 void source_event(struct engine *e, const struct link_event *ev);
 void source_action(struct engine *e, enum handover_action action);
 /** Any failure here or at the peer: text first, then the event of the table. */
-void source_fail(struct engine *e, enum handover_event event, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void source_fail(struct engine *e, enum handover_event event, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 bool source_busy(const struct engine *e);
 /** True when what is left to do waits for somebody else. */
 bool source_polling(const struct engine *e);

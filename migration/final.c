@@ -16,13 +16,14 @@ void final_begin(struct engine *e)
 {
 	struct source *src = &e->src;
 	uint64_t now = engine_now(e);
-	uint64_t ms = e->params.x_handover_timeout_ms != 0 ? e->params.x_handover_timeout_ms : 4u * e->params.downtime_limit_ms;
+	uint64_t ms = e->params.x_handover_timeout_ms != 0 ? e->params.x_handover_timeout_ms
+							   : 4u * e->params.downtime_limit_ms;
 
 	src->at = (struct blackout){ .begun = now };
 	src->deadline_us = now + ms * 1000u;
 	src->was_running = e->power.run_wanted;
 	src->pre_harvested = false;
-	src->bucket.rate = 0;		/* no limit in the blackout */
+	src->bucket.rate = 0; /* no limit in the blackout */
 	harvest_begin(e);
 	e->link.ops->blackout(e->link.ctx, true);
 	engine_set_status(e, MIG_STATUS_DEVICE);
@@ -124,7 +125,7 @@ static bool records_step(struct engine *e)
 		e->src.phase = SRC_IMAGES;
 		return true;
 	case ERR_FULL:
-	case ERR_LOST:		/* the link's event tells */
+	case ERR_LOST: /* the link's event tells */
 	case ERR_AGAIN:
 		return false;
 	default:
@@ -139,11 +140,12 @@ static bool image_chunk_send(struct engine *e, uint32_t k, size_t len)
 	struct device_run *run = &e->devices.run[k];
 	struct link_tx tx;
 	uint8_t offset[8];
-	enum err err = e->link.ops->frame_begin(e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, 8u + len);
+	enum err err =
+		e->link.ops->frame_begin(e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, 8u + len);
 
 	if (err != ERR_OK) {
-		source_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL, "device %s: image could not be sent: %s",
-			run->desc.id, err_name(err));
+		source_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL,
+			"device %s: image could not be sent: %s", run->desc.id, err_name(err));
 		return false;
 	}
 	store_le64(offset, run->image_bytes);
@@ -162,7 +164,8 @@ static bool image_step(struct engine *e, uint32_t k)
 	enum err err;
 
 	if (run->image_done || run->now != DEVICE_STOP_COPY || run->chore != DEVICE_CHORE_NONE ||
-	    e->link.ops->frame_space(e->link.ctx, LINK_STREAM_DEVICE(k), (uint8_t)(k % e->src.ram.channel_count)) == 0) {
+		e->link.ops->frame_space(e->link.ctx, LINK_STREAM_DEVICE(k), (uint8_t)(k % e->src.ram.channel_count)) ==
+			0) {
 		return false;
 	}
 	err = run->dev.ops->read(run->dev.ctx, e->chunk, sizeof(e->chunk), &len);
@@ -174,8 +177,8 @@ static bool image_step(struct engine *e, uint32_t k)
 		return true;
 	}
 	if (err != ERR_OK || len == 0 || len > sizeof(e->chunk)) {
-		source_fail(e, HANDOVER_EV_FAIL, "device %s (%s): image could not be read: %s", run->desc.id, run->desc.type,
-			run->dev.ops->last_error(run->dev.ctx));
+		source_fail(e, HANDOVER_EV_FAIL, "device %s (%s): image could not be read: %s", run->desc.id,
+			run->desc.type, run->dev.ops->last_error(run->dev.ctx));
 		return true;
 	}
 	return image_chunk_send(e, k, len);
@@ -237,7 +240,7 @@ static bool totals_step(struct engine *e)
 	}
 	err = totals_send(&t, &e->link, channel);
 	if (err != ERR_OK) {
-		return false;		/* no room yet, or lost: the link's event tells */
+		return false; /* no room yet, or lost: the link's event tells */
 	}
 	e->src.next_totals++;
 	return true;
@@ -251,8 +254,8 @@ bool final_step(struct engine *e)
 	if (e->src.phase > SRC_STOP) {
 		err = device_set_poll(&e->devices, engine_now(e), &failed);
 		if (err != ERR_OK && err != ERR_AGAIN) {
-			source_fail(e, HANDOVER_EV_FAIL, "device %s (%s) did not reach STOP_COPY: %s", e->devices.run[failed].desc.id,
-				e->devices.run[failed].desc.type,
+			source_fail(e, HANDOVER_EV_FAIL, "device %s (%s) did not reach STOP_COPY: %s",
+				e->devices.run[failed].desc.id, e->devices.run[failed].desc.type,
 				e->devices.run[failed].dev.ops->last_error(e->devices.run[failed].dev.ctx));
 			return true;
 		}

@@ -10,18 +10,18 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-#define MANDATORY	0x8000u
+#define MANDATORY 0x8000u
 
 enum geometry_record {
-	GEOMETRY_VM_NAME = 1,		/* text, no final zero */
-	GEOMETRY_RAM_REGION = 2,		/* le64 first gfn, le64 pages */
-	GEOMETRY_VCPUS = 3,		/* le32 */
-	GEOMETRY_TIMER_HZ = 4,		/* le64 */
-	GEOMETRY_GIC = 5,			/* le32 priority bits */
-	GEOMETRY_ID_REG = 6,		/* le64, in the fixed order of vm_desc */
-	GEOMETRY_DEVICE = 7,		/* 16 id, 16 type, le16 vendor, le16 device, le32 state version */
-	GEOMETRY_LIMITS = 8,		/* le32: page, frame, pages in a frame, entries in a frame, record bytes */
-	GEOMETRY_GIC_LRS = 9,		/* le32, informative */
+	GEOMETRY_VM_NAME = 1,	 /* text, no final zero */
+	GEOMETRY_RAM_REGION = 2, /* le64 first gfn, le64 pages */
+	GEOMETRY_VCPUS = 3,	 /* le32 */
+	GEOMETRY_TIMER_HZ = 4,	 /* le64 */
+	GEOMETRY_GIC = 5,	 /* le32 priority bits */
+	GEOMETRY_ID_REG = 6,	 /* le64, in the fixed order of vm_desc */
+	GEOMETRY_DEVICE = 7,	 /* 16 id, 16 type, le16 vendor, le16 device, le32 state version */
+	GEOMETRY_LIMITS = 8,	 /* le32: page, frame, pages in a frame, entries in a frame, record bytes */
+	GEOMETRY_GIC_LRS = 9,	 /* le32, informative */
 };
 
 void geometry_make(struct geometry *h, const struct vm_desc *vm)
@@ -41,8 +41,9 @@ enum err geometry_add_device(struct geometry *h, const struct device_desc *desc)
 	if (h->device_count >= DEVICE_COUNT_MAX) {
 		return ERR_FULL;
 	}
-	*d = (struct geometry_device){ .vendor_id = desc->vendor_id, .device_id = desc->device_id,
-		.state_version = desc->state_version };
+	*d = (struct geometry_device){
+		.vendor_id = desc->vendor_id, .device_id = desc->device_id, .state_version = desc->state_version
+	};
 	(void)text_copy(d->id, sizeof(d->id), desc->id);
 	(void)text_copy(d->type, sizeof(d->type), desc->type);
 	h->device_count++;
@@ -232,8 +233,8 @@ static bool once_only(uint16_t type)
 
 enum err geometry_decode(const uint8_t *bytes, size_t len_bytes, struct geometry *out, char *reason)
 {
-	const uint32_t needed = BIT32(GEOMETRY_VM_NAME) | BIT32(GEOMETRY_RAM_REGION) | BIT32(GEOMETRY_VCPUS) | BIT32(GEOMETRY_TIMER_HZ) |
-				BIT32(GEOMETRY_GIC) | BIT32(GEOMETRY_LIMITS);
+	const uint32_t needed = BIT32(GEOMETRY_VM_NAME) | BIT32(GEOMETRY_RAM_REGION) | BIT32(GEOMETRY_VCPUS) |
+				BIT32(GEOMETRY_TIMER_HZ) | BIT32(GEOMETRY_GIC) | BIT32(GEOMETRY_LIMITS);
 	struct reader r = reader_over(bytes, len_bytes);
 	struct geometry h = { 0 };
 	uint32_t seen = 0;
@@ -244,12 +245,13 @@ enum err geometry_decode(const uint8_t *bytes, size_t len_bytes, struct geometry
 	}
 	h.protocol_lowest = read_le16(&r);
 	h.protocol_highest = read_le16(&r);
-	if (!r.failed && (h.protocol_lowest > GEOMETRY_PROTOCOL_HIGHEST || h.protocol_highest < GEOMETRY_PROTOCOL_LOWEST)) {
-		fmt(reason, REASON_BYTES, "engine protocol: peer speaks %u to %u, this host %u to %u", h.protocol_lowest,
-			h.protocol_highest, GEOMETRY_PROTOCOL_LOWEST, GEOMETRY_PROTOCOL_HIGHEST);
+	if (!r.failed &&
+		(h.protocol_lowest > GEOMETRY_PROTOCOL_HIGHEST || h.protocol_highest < GEOMETRY_PROTOCOL_LOWEST)) {
+		fmt(reason, REASON_BYTES, "engine protocol: peer speaks %u to %u, this host %u to %u",
+			h.protocol_lowest, h.protocol_highest, GEOMETRY_PROTOCOL_LOWEST, GEOMETRY_PROTOCOL_HIGHEST);
 		return ERR_MISMATCH;
 	}
-	while (!r.failed && r.left_bytes != 0) {	/* each turn takes four bytes at least */
+	while (!r.failed && r.left_bytes != 0) { /* each turn takes four bytes at least */
 		uint16_t type = read_le16(&r);
 		struct reader sub = read_sub(&r, read_le16(&r));
 		enum err err = sub.failed ? ERR_BAD_RECORD : read_record(type, &sub, &h);
@@ -258,7 +260,8 @@ enum err geometry_decode(const uint8_t *bytes, size_t len_bytes, struct geometry
 			err = ERR_BAD_RECORD;
 		}
 		if (err != ERR_OK) {
-			fmt(reason, REASON_BYTES, "geometry: record 0x%x %s", type, err == ERR_UNSUPPORTED ? "is unknown" : "is malformed");
+			fmt(reason, REASON_BYTES, "geometry: record 0x%x %s", type,
+				err == ERR_UNSUPPORTED ? "is unknown" : "is malformed");
 			return err;
 		}
 		if ((type & 0x7fffu) <= GEOMETRY_GIC_LRS) {
@@ -278,7 +281,8 @@ static enum err differ_u64(char *reason, const char *field, uint64_t peer, uint6
 	if (peer == own) {
 		return ERR_OK;
 	}
-	fmt(reason, REASON_BYTES, "%s: peer has %llu, this host %llu", field, (unsigned long long)peer, (unsigned long long)own);
+	fmt(reason, REASON_BYTES, "%s: peer has %llu, this host %llu", field, (unsigned long long)peer,
+		(unsigned long long)own);
 	return ERR_MISMATCH;
 }
 
@@ -327,12 +331,13 @@ static enum err compare_devices(const struct geometry *own, const struct geometr
 		const struct geometry_device *b = &own->devices[i];
 
 		if (!text_equal(a->id, b->id) || !text_equal(a->type, b->type)) {
-			fmt(reason, REASON_BYTES, "device %u: peer has %s at %s, this host %s at %s", i, a->type, a->id, b->type, b->id);
+			fmt(reason, REASON_BYTES, "device %u: peer has %s at %s, this host %s at %s", i, a->type, a->id,
+				b->type, b->id);
 			return ERR_MISMATCH;
 		}
 		if (a->vendor_id != b->vendor_id || a->device_id != b->device_id) {
-			fmt(reason, REASON_BYTES, "device %s: peer has %04x:%04x, this host %04x:%04x", b->id, a->vendor_id,
-				a->device_id, b->vendor_id, b->device_id);
+			fmt(reason, REASON_BYTES, "device %s: peer has %04x:%04x, this host %04x:%04x", b->id,
+				a->vendor_id, a->device_id, b->vendor_id, b->device_id);
 			return ERR_MISMATCH;
 		}
 		fmt(field, sizeof(field), "device %s (%s) state version", b->id, b->type);
@@ -363,7 +368,8 @@ enum err geometry_compare(const struct geometry *own, const struct geometry *pee
 	err = err != ERR_OK ? err : compare_ram(&own->vm, &peer->vm, reason);
 	err = err != ERR_OK ? err : differ_u64(reason, "vCPUs", peer->vm.vcpu_count, own->vm.vcpu_count);
 	err = err != ERR_OK ? err : differ_u64(reason, "timer frequency", peer->vm.timer_hz, own->vm.timer_hz);
-	err = err != ERR_OK ? err : differ_u64(reason, "GIC priority bits", peer->vm.gic_prio_bits, own->vm.gic_prio_bits);
+	err = err != ERR_OK ? err
+			    : differ_u64(reason, "GIC priority bits", peer->vm.gic_prio_bits, own->vm.gic_prio_bits);
 	err = err != ERR_OK ? err : compare_id_regs(&own->vm, &peer->vm, reason);
 	return err != ERR_OK ? err : compare_devices(own, peer, reason);
 }

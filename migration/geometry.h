@@ -18,10 +18,10 @@
 #include "migration/device.h"
 #include "migration/vm.h"
 
-#define GEOMETRY_MAGIC		0x6f6c6548u	/* "Helo" */
-#define GEOMETRY_PROTOCOL_LOWEST	1u
-#define GEOMETRY_PROTOCOL_HIGHEST	1u
-#define GEOMETRY_BYTES_MAX		(CTRL_MSG_BYTES - 512u)
+#define GEOMETRY_MAGIC		  0x6f6c6548u /* "Helo" */
+#define GEOMETRY_PROTOCOL_LOWEST  1u
+#define GEOMETRY_PROTOCOL_HIGHEST 1u
+#define GEOMETRY_BYTES_MAX	  (CTRL_MSG_BYTES - 512u)
 
 struct geometry_device {
 	char id[16];
@@ -36,7 +36,7 @@ struct geometry_limits {
 
 struct geometry {
 	uint16_t protocol_lowest, protocol_highest;
-	struct vm_desc vm;		/* id_reg_names: own only */
+	struct vm_desc vm; /* id_reg_names: own only */
 	struct geometry_limits limits;
 	struct geometry_device devices[DEVICE_COUNT_MAX];
 	uint32_t device_count;

@@ -43,7 +43,7 @@ static void timeouts_follow(struct gw *g)
 
 	if (ms != g->link_timeout_ms) {
 		g->link_timeout_ms = ms;
-		session_set_timeouts(&g->session, ms * 1000u, ms * 100u);	/* a tenth in the blackout */
+		session_set_timeouts(&g->session, ms * 1000u, ms * 100u); /* a tenth in the blackout */
 	}
 }
 

@@ -19,25 +19,25 @@
 #include "migration/session/session.h"
 
 /** Words of bitmap memory for a VM of that many 4 KiB pages (two bits for each page). */
-#define GW_BITMAP_WORDS(pages)	ENGINE_BITMAP_WORDS(pages)
+#define GW_BITMAP_WORDS(pages) ENGINE_BITMAP_WORDS(pages)
 
 struct gw_config {
-	const char *slot;		/* for the log; at most 31 characters are kept */
+	const char *slot; /* for the log; at most 31 characters are kept */
 	struct host host;
 	struct vm vm;
-	const struct device *devices;	/* copied; at most DEVICE_COUNT_MAX */
+	const struct device *devices; /* copied; at most DEVICE_COUNT_MAX */
 	uint32_t device_count;
 	struct streams streams;
 	struct tls tls;
-	const struct seal_ops *seal;	/* its hash is the engine's too */
-	uint64_t *bitmap;		/* GW_BITMAP_WORDS(pages of the VM), lent for as long as the struct gw lives */
+	const struct seal_ops *seal; /* its hash is the engine's too */
+	uint64_t *bitmap;	     /* GW_BITMAP_WORDS(pages of the VM), lent for as long as the struct gw lives */
 	size_t bitmap_words;
 	/**
 	 * The VM is here at power-on and owned by this host, unless the owner mark says otherwise; false: this host is
 	 * a receiver. On a board without storage only a demo may set it: see docs/handover.md, after a restart.
 	 */
 	bool own;
-	bool autostart;			/* run the VM at power-on if this host owns it */
+	bool autostart; /* run the VM at power-on if this host owns it */
 };
 
 /** Caller-owned, about 1.4 MiB; opaque. Zeroed by gw_init(). */
@@ -46,7 +46,7 @@ struct gw {
 	struct engine engine;
 	struct qmp qmp;
 	bool qmp_open;
-	uint64_t link_timeout_ms;	/* as last told to the session */
+	uint64_t link_timeout_ms; /* as last told to the session */
 	char slot[32];
 };
 

@@ -5,11 +5,16 @@
 
 #include "core/base/assert.h"
 
-#define ARC(next, a1, a2, a3, a4)						\
-	{ OWNER_##next + 1, { HANDOVER_DO_##a1, HANDOVER_DO_##a2, HANDOVER_DO_##a3, HANDOVER_DO_##a4 } }
+#define ARC(next, a1, a2, a3, a4)                                                                                      \
+	{                                                                                                              \
+		OWNER_##next + 1,                                                                                      \
+		{                                                                                                      \
+			HANDOVER_DO_##a1, HANDOVER_DO_##a2, HANDOVER_DO_##a3, HANDOVER_DO_##a4                         \
+		}                                                                                                      \
+	}
 
 static const struct handover_arc arcs[HANDOVER_SIDE_COUNT][OWNER_COUNT][HANDOVER_EV_COUNT] = {
-#define HANDOVER_ARC(side, state, event, next, a1, a2, a3, a4)			\
+#define HANDOVER_ARC(side, state, event, next, a1, a2, a3, a4)                                                         \
 	[HANDOVER_##side][OWNER_##state][HANDOVER_EV_##event] = ARC(next, a1, a2, a3, a4),
 #include "migration/handover.def"
 };
@@ -37,7 +42,7 @@ const struct handover_arc *handover_arc(enum handover_side side, enum owner stat
 }
 
 enum err handover_post(enum handover_side side, enum owner *state, enum handover_event event,
-		       enum handover_action actions[HANDOVER_ACTIONS_MAX])
+	enum handover_action actions[HANDOVER_ACTIONS_MAX])
 {
 	const struct handover_arc *arc = handover_arc(side, *state, event);
 

@@ -23,7 +23,7 @@ enum handover_action {
 	HANDOVER_DO_COUNT,
 };
 
-#define HANDOVER_ACTIONS_MAX	4u
+#define HANDOVER_ACTIONS_MAX 4u
 
 /** One arc. Zero in next_plus_one means that there is none. */
 struct handover_arc {
@@ -43,7 +43,7 @@ const struct handover_arc *handover_arc(enum handover_side side, enum owner stat
  * @return ERR_OK; ERR_NO_ARC when the event is not listed for this state: nothing has changed.
  */
 enum err handover_post(enum handover_side side, enum owner *state, enum handover_event event,
-		       enum handover_action actions[HANDOVER_ACTIONS_MAX]) MUST_CHECK;
+	enum handover_action actions[HANDOVER_ACTIONS_MAX]) MUST_CHECK;
 
 /** Names as in the table, for logs. Never NULL. */
 const char *handover_event_name(enum handover_event event);

@@ -83,36 +83,50 @@ static void next_action(const struct engine *e, char *out)
 	switch (e->owner) {
 	case OWNER_GIVEN:
 		if (e->src.peer_unknown) {
-			fmt(out, REASON_BYTES, "%s restarted and knows nothing of this VM; the image is kept here: fence %s, then "
-				"x-migrate-resolve take-back with all-fenced", e->peer, e->peer);
+			fmt(out, REASON_BYTES,
+				"%s restarted and knows nothing of this VM; the image is kept here: fence %s, then "
+				"x-migrate-resolve take-back with all-fenced",
+				e->peer, e->peer);
 		} else if (!e->connected) {
-			fmt(out, REASON_BYTES, "%s may run the VM: restore the link and it resolves itself (x-migrate-resolve recall is "
-				"safe), or fence %s and take-back", e->peer, e->peer);
+			fmt(out, REASON_BYTES,
+				"%s may run the VM: restore the link and it resolves itself (x-migrate-resolve recall "
+				"is "
+				"safe), or fence %s and take-back",
+				e->peer, e->peer);
 		}
 		break;
 	case OWNER_GONE:
 		if (e->alive && !e->src.running_seen && e->src.peer_unknown) {
-			fmt(out, REASON_BYTES, "%s took the VM and restarted; the image is kept here: fence %s, then take-back with "
-				"all-fenced", e->peer, e->peer);
+			fmt(out, REASON_BYTES,
+				"%s took the VM and restarted; the image is kept here: fence %s, then take-back with "
+				"all-fenced",
+				e->peer, e->peer);
 		} else if (e->alive && !e->connected) {
-			fmt(out, REASON_BYTES, "%s has the VM: restore the link, so that the attempt can be settled", e->peer);
+			fmt(out, REASON_BYTES, "%s has the VM: restore the link, so that the attempt can be settled",
+				e->peer);
 		}
 		break;
 	case OWNER_READY:
 		if (!e->connected) {
-			fmt(out, REASON_BYTES, "restore the link to %s; only if it is off for good: x-migrate-resolve take (all-fenced) "
-				"or discard", e->peer);
+			fmt(out, REASON_BYTES,
+				"restore the link to %s; only if it is off for good: x-migrate-resolve take "
+				"(all-fenced) "
+				"or discard",
+				e->peer);
 		}
 		break;
 	case OWNER_TAKEN:
 		if (e->dst.phase == DST_STUCK) {
-			fmt(out, REASON_BYTES, "%.90s: repair it and cont, or take-back on %s", e->power.reason, e->peer);
+			fmt(out, REASON_BYTES, "%.90s: repair it and cont, or take-back on %s", e->power.reason,
+				e->peer);
 		} else if (e->dst.hold) {
 			fmt(out, REASON_BYTES, "the VM is held at COMMIT: cont");
 		}
 		break;
 	case OWNER_UNKNOWN:
-		fmt(out, REASON_BYTES, "this host restarted while the VM was %s%s: find its owner, then x-migrate-resolve discard here",
+		fmt(out, REASON_BYTES,
+			"this host restarted while the VM was %s%s: find its owner, then x-migrate-resolve discard "
+			"here",
 			e->peer[0] != '\0' ? "in doubt with " : "away", e->peer);
 		break;
 	case OWNER_OWN:

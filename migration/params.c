@@ -4,9 +4,9 @@
 #include "core/base/text.h"
 #include "migration/engine_ctx.h"
 
-#define DOWNTIME_LIMIT_MAX_MS	2000000u	/* as QEMU: 2000 s */
-#define LINK_TIMEOUT_MIN_MS	100u
-#define TIMEOUT_MAX_MS		3600000u
+#define DOWNTIME_LIMIT_MAX_MS 2000000u /* as QEMU: 2000 s */
+#define LINK_TIMEOUT_MIN_MS   100u
+#define TIMEOUT_MAX_MS	      3600000u
 
 void params_default(struct migration_params *params)
 {
@@ -49,11 +49,14 @@ static enum err check_all(const struct migration_params *p, char *reason)
 	enum err err = check("downtime-limit", p->downtime_limit_ms, 0, DOWNTIME_LIMIT_MAX_MS, reason);
 
 	err = err != ERR_OK ? err : check("multifd-channels", p->multifd_channels, 1, CHANNEL_COUNT_MAX, reason);
-	err = err != ERR_OK ? err : check("x-link-timeout", p->x_link_timeout_ms, LINK_TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, reason);
+	err = err != ERR_OK
+		      ? err
+		      : check("x-link-timeout", p->x_link_timeout_ms, LINK_TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, reason);
 	err = err != ERR_OK ? err : check("x-handover-timeout", p->x_handover_timeout_ms, 0, TIMEOUT_MAX_MS, reason);
 	err = err != ERR_OK ? err : check("max-bandwidth", p->max_bandwidth, 0, UINT64_C(1) << 40, reason);
-	err = err != ERR_OK ? err :
-		check("avail-switchover-bandwidth", p->avail_switchover_bandwidth, 0, UINT64_C(1) << 40, reason);
+	err = err != ERR_OK ? err
+			    : check("avail-switchover-bandwidth", p->avail_switchover_bandwidth, 0, UINT64_C(1) << 40,
+				      reason);
 	if (err == ERR_OK && (!host_id_valid(p->tls_hostname) || !host_id_valid(p->tls_authz))) {
 		fmt(reason, REASON_BYTES, "a host id has at most %u characters", HOST_ID_MAX - 1);
 		return ERR_RANGE;
@@ -69,12 +72,14 @@ enum err engine_params_set(struct engine *e, const struct migration_params *para
 		return err;
 	}
 	if (attempt_open(e) && (params->multifd_channels != e->params.multifd_channels ||
-			 !text_equal(params->tls_hostname, e->params.tls_hostname) ||
-			 !text_equal(params->tls_authz, e->params.tls_authz))) {
-		fmt(reason, REASON_BYTES, "multifd-channels, tls-hostname and tls-authz cannot change during a migration");
+				       !text_equal(params->tls_hostname, e->params.tls_hostname) ||
+				       !text_equal(params->tls_authz, e->params.tls_authz))) {
+		fmt(reason, REASON_BYTES,
+			"multifd-channels, tls-hostname and tls-authz cannot change during a migration");
 		return ERR_BAD_STATE;
 	}
-	if (e->role == ROLE_DESTINATION && e->incoming && e->owner != OWNER_OWN && !text_equal(params->tls_authz, e->params.tls_authz)) {
+	if (e->role == ROLE_DESTINATION && e->incoming && e->owner != OWNER_OWN &&
+		!text_equal(params->tls_authz, e->params.tls_authz)) {
 		fmt(reason, REASON_BYTES, "tls-authz cannot change while this host listens");
 		return ERR_BAD_STATE;
 	}

@@ -24,7 +24,7 @@ void power_start(struct power *p, struct device_set *devices, bool reset_failed)
 	p->failed = DEVICE_COUNT_MAX;
 	p->reason[0] = '\0';
 	p->err = ERR_OK;
-	if (p->phase != POWER_PARKING) {	/* else when the vCPUs stand */
+	if (p->phase != POWER_PARKING) { /* else when the vCPUs stand */
 		device_set_goto(devices, DEVICE_RUNNING);
 		p->phase = POWER_STARTING;
 	}

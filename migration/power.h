@@ -15,25 +15,25 @@
 
 enum power_phase {
 	POWER_STEADY,
-	POWER_PARKING,		/* vCPUs on their way to a stop */
-	POWER_STOPPING,		/* devices to STOP */
-	POWER_STARTING,		/* devices to RUNNING */
-	POWER_FALLBACK,		/* a start failed: the started devices back to STOP */
-	POWER_RESETTING,	/* then, where asked, the failed one through reset */
+	POWER_PARKING,	 /* vCPUs on their way to a stop */
+	POWER_STOPPING,	 /* devices to STOP */
+	POWER_STARTING,	 /* devices to RUNNING */
+	POWER_FALLBACK,	 /* a start failed: the started devices back to STOP */
+	POWER_RESETTING, /* then, where asked, the failed one through reset */
 };
 
 struct power {
 	enum power_phase phase;
-	bool run_wanted;	/* what was asked last */
-	bool running;		/* run() succeeded and no stop was begun since */
-	bool reset_failed;	/* a device that does not start is reset */
-	bool time_owed;		/* run() first adds the guest's missing time */
-	uint64_t elapsed_ns;	/* missing at owed_since_ns */
+	bool run_wanted;     /* what was asked last */
+	bool running;	     /* run() succeeded and no stop was begun since */
+	bool reset_failed;   /* a device that does not start is reset */
+	bool time_owed;	     /* run() first adds the guest's missing time */
+	uint64_t elapsed_ns; /* missing at owed_since_ns */
 	uint64_t owed_since_ns;
-	enum err err;		/* of the last stop or start */
+	enum err err; /* of the last stop or start */
 	char reason[REASON_BYTES];
-	uint64_t parked_us, parked_ns, steady_us;	/* when the vCPUs stood; when the last wish was fulfilled */
-	uint32_t failed;	/* device that did not start; DEVICE_COUNT_MAX: none */
+	uint64_t parked_us, parked_ns, steady_us; /* when the vCPUs stood; when the last wish was fulfilled */
+	uint32_t failed;			  /* device that did not start; DEVICE_COUNT_MAX: none */
 };
 
 /** Begin to stop: vCPUs, then devices. */

@@ -5,8 +5,8 @@
 #include "core/base/fmt.h"
 #include "migration/engine_ctx.h"
 
-#define VCPU_STOP_US		2000u		/* until measured */
-#define RECORD_GUESS_BYTES	4096u		/* until saved once */
+#define VCPU_STOP_US	   2000u /* until measured */
+#define RECORD_GUESS_BYTES 4096u /* until saved once */
 
 static void add_tracker(struct source *src, struct dirty tracker)
 {
@@ -32,8 +32,8 @@ bool precopy_begin(struct engine *e)
 		enum err err = src->trackers[i].ops->start(src->trackers[i].ctx);
 
 		if (err != ERR_OK) {
-			source_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s did not start: %s", src->trackers[i].ops->name,
-				err_name(err));
+			source_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s did not start: %s",
+				src->trackers[i].ops->name, err_name(err));
 			return false;
 		}
 	}
@@ -111,14 +111,15 @@ enum err pages_slice(struct engine *e)
 			return ERR_OK;
 		}
 		if (err == ERR_AGAIN) {
-			return ERR_OK;		/* looked at many chunks: that was work */
+			return ERR_OK; /* looked at many chunks: that was work */
 		}
 		if (err == ERR_POISONED || err == ERR_RANGE || err == ERR_IO) {
-			source_fail(e, HANDOVER_EV_FAIL, "page %llu cannot be read: %s", (unsigned long long)ram->bad_page, err_name(err));
+			source_fail(e, HANDOVER_EV_FAIL, "page %llu cannot be read: %s",
+				(unsigned long long)ram->bad_page, err_name(err));
 			return err;
 		}
 		if (err != ERR_END) {
-			worst = ERR_FULL;	/* ERR_LOST too: the link's event tells */
+			worst = ERR_FULL; /* ERR_LOST too: the link's event tells */
 		}
 	}
 	return worst;
@@ -134,8 +135,9 @@ static void cost(struct engine *e, struct fixed_cost *out)
 		.device_stop_us = device_set_stop_us(&e->devices),
 		.device_load_us = device_set_load_us(&e->devices),
 		.rtt_us = stats.rtt_us,
-		.state_bytes = e->records.bytes != 0 ? e->records.bytes :
-			(uint64_t)e->vm.ops->record_count(e->vm.ctx) * RECORD_GUESS_BYTES,
+		.state_bytes = e->records.bytes != 0
+				       ? e->records.bytes
+				       : (uint64_t)e->vm.ops->record_count(e->vm.ctx) * RECORD_GUESS_BYTES,
 	};
 	for (uint32_t i = 0; i < e->devices.count; i++) {
 		const struct device_run *run = &e->devices.run[i];

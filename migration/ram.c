@@ -10,7 +10,8 @@
 #include "core/base/cursor.h"
 #include "core/base/fmt.h"
 
-_Static_assert(4u + 8u * FRAME_PAGE_ENTRIES_MAX + PAGE_BYTES * FRAME_PAGES_MAX <= FRAME_PAYLOAD_MAX, "a full RAM frame fits");
+_Static_assert(
+	4u + 8u * FRAME_PAGE_ENTRIES_MAX + PAGE_BYTES * FRAME_PAGES_MAX <= FRAME_PAYLOAD_MAX, "a full RAM frame fits");
 _Static_assert(FRAME_PAGE_ENTRIES_MAX <= RAM_CHUNK_PAGES, "a frame may come from one chunk");
 
 bool page_is_zero(const uint8_t *bytes)
@@ -55,7 +56,9 @@ void bucket_take(struct bucket *b, uint64_t bytes)
 void ram_tx_start(struct ram_tx *tx, uint64_t *map, uint64_t page_count, uint32_t channel_count)
 {
 	ASSERT(channel_count >= 1 && channel_count <= CHANNEL_COUNT_MAX);
-	*tx = (struct ram_tx){ .map = map, .page_count = page_count, .channel_count = channel_count, .left = page_count };
+	*tx = (struct ram_tx){
+		.map = map, .page_count = page_count, .channel_count = channel_count, .left = page_count
+	};
 	memset(map, 0, BITMAP_WORDS(page_count) * sizeof(*map));
 	bitmap_set_range(map, 0, page_count);
 }
@@ -155,7 +158,8 @@ static enum err list_fill(struct ram_tx *tx, const struct vm *vm, uint64_t chunk
 	return ERR_OK;
 }
 
-static enum err list_send(struct ram_tx *tx, const struct vm *vm, const struct link *link, uint8_t channel, size_t *sent_bytes)
+static enum err list_send(
+	struct ram_tx *tx, const struct vm *vm, const struct link *link, uint8_t channel, size_t *sent_bytes)
 {
 	struct ram_list *list = &tx->list;
 	size_t len = 4u + 8u * (size_t)list->count + PAGE_BYTES * (size_t)list->content_count;
@@ -187,7 +191,8 @@ static enum err list_send(struct ram_tx *tx, const struct vm *vm, const struct l
 	return ERR_OK;
 }
 
-enum err ram_tx_frame(struct ram_tx *tx, const struct vm *vm, const struct link *link, uint8_t channel, size_t *sent_bytes)
+enum err ram_tx_frame(
+	struct ram_tx *tx, const struct vm *vm, const struct link *link, uint8_t channel, size_t *sent_bytes)
 {
 	uint64_t chunks = channel_chunks(tx, channel);
 	uint64_t looked;
@@ -214,7 +219,7 @@ enum err ram_tx_frame(struct ram_tx *tx, const struct vm *vm, const struct link 
 		if (tx->list.count != 0) {
 			return list_send(tx, vm, link, channel, sent_bytes);
 		}
-		tx->next_chunk[channel] = n + 1;	/* nothing left in this one */
+		tx->next_chunk[channel] = n + 1; /* nothing left in this one */
 	}
 	return looked == chunks ? ERR_END : ERR_AGAIN;
 }
@@ -226,7 +231,7 @@ void ram_rx_start(struct ram_rx *rx, uint64_t *received, uint64_t page_count, ui
 }
 
 static enum err list_check_entry(uint64_t page, uint64_t before, uint32_t i, uint64_t page_count, uint32_t channel,
-				 uint32_t channel_count, char *reason)
+	uint32_t channel_count, char *reason)
 {
 	if (page >= page_count) {
 		fmt(reason, REASON_BYTES, "RAM frame: page %llu, the VM has %llu", (unsigned long long)page,
@@ -234,19 +239,21 @@ static enum err list_check_entry(uint64_t page, uint64_t before, uint32_t i, uin
 		return ERR_RANGE;
 	}
 	if ((page >> RAM_CHUNK_SHIFT) % channel_count != channel) {
-		fmt(reason, REASON_BYTES, "RAM frame: page %llu on channel %u of %u", (unsigned long long)page, channel, channel_count);
+		fmt(reason, REASON_BYTES, "RAM frame: page %llu on channel %u of %u", (unsigned long long)page, channel,
+			channel_count);
 		return ERR_RANGE;
 	}
 	/* Ascending, so no page comes twice. */
 	if (i != 0 && page <= before) {
-		fmt(reason, REASON_BYTES, "RAM frame: page %llu after page %llu", (unsigned long long)page, (unsigned long long)before);
+		fmt(reason, REASON_BYTES, "RAM frame: page %llu after page %llu", (unsigned long long)page,
+			(unsigned long long)before);
 		return ERR_BAD_RECORD;
 	}
 	return ERR_OK;
 }
 
-enum err ram_list_read(struct ram_list *list, const uint8_t *bytes, size_t len_bytes, uint64_t page_count, uint32_t channel,
-		       uint32_t channel_count, char *reason)
+enum err ram_list_read(struct ram_list *list, const uint8_t *bytes, size_t len_bytes, uint64_t page_count,
+	uint32_t channel, uint32_t channel_count, char *reason)
 {
 	struct reader r = reader_over(bytes, len_bytes);
 	uint32_t count = read_le32(&r);
@@ -254,14 +261,15 @@ enum err ram_list_read(struct ram_list *list, const uint8_t *bytes, size_t len_b
 	uint64_t before = 0;
 
 	if (r.failed || count == 0 || count > FRAME_PAGE_ENTRIES_MAX) {
-		fmt(reason, REASON_BYTES, "RAM frame: %u entries in %zu bytes, at most %u", count, len_bytes, FRAME_PAGE_ENTRIES_MAX);
+		fmt(reason, REASON_BYTES, "RAM frame: %u entries in %zu bytes, at most %u", count, len_bytes,
+			FRAME_PAGE_ENTRIES_MAX);
 		return ERR_BAD_RECORD;
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t entry = read_le64(&r);
 		uint64_t page = entry & ~RAM_ENTRY_ZERO;
-		enum err err = r.failed ? ERR_BAD_RECORD :
-			list_check_entry(page, before, i, page_count, channel, channel_count, reason);
+		enum err err = r.failed ? ERR_BAD_RECORD
+					: list_check_entry(page, before, i, page_count, channel, channel_count, reason);
 
 		if (r.failed) {
 			fmt(reason, REASON_BYTES, "RAM frame: %u entries do not fit into %zu bytes", count, len_bytes);
@@ -306,8 +314,8 @@ static enum err place_one(struct ram_rx *rx, const struct vm *vm, uint64_t page,
 	return ERR_OK;
 }
 
-enum err ram_rx_place(struct ram_rx *rx, const struct vm *vm, uint8_t channel, const uint8_t *bytes, size_t len_bytes,
-		      char *reason)
+enum err ram_rx_place(
+	struct ram_rx *rx, const struct vm *vm, uint8_t channel, const uint8_t *bytes, size_t len_bytes, char *reason)
 {
 	uint32_t next_content = 0;
 	enum err err;
@@ -326,7 +334,8 @@ enum err ram_rx_place(struct ram_rx *rx, const struct vm *vm, uint8_t channel, c
 
 		err = place_one(rx, vm, page, zero ? NULL : rx->list.content[next_content]);
 		if (err != ERR_OK) {
-			fmt(reason, REASON_BYTES, "page %llu of this host cannot be written: %s", (unsigned long long)page, err_name(err));
+			fmt(reason, REASON_BYTES, "page %llu of this host cannot be written: %s",
+				(unsigned long long)page, err_name(err));
 			return err;
 		}
 		next_content += zero ? 0 : 1;

@@ -19,14 +19,14 @@
 #include "migration/link.h"
 #include "migration/vm.h"
 
-#define RAM_ENTRY_ZERO		(UINT64_C(1) << 63)
-#define RAM_CHUNK_SHIFT		9u	/* pages of one chunk stay on one channel */
-#define RAM_CHUNK_PAGES		(1u << RAM_CHUNK_SHIFT)
-#define RAM_SCAN_CHUNKS		256u	/* chunks looked at in one call */
+#define RAM_ENTRY_ZERO	(UINT64_C(1) << 63)
+#define RAM_CHUNK_SHIFT 9u /* pages of one chunk stay on one channel */
+#define RAM_CHUNK_PAGES (1u << RAM_CHUNK_SHIFT)
+#define RAM_SCAN_CHUNKS 256u /* chunks looked at in one call */
 
 /** Sums of one channel, compared by TOTALS. */
 struct ram_totals {
-	uint64_t frames, pages, zero_pages;	/* pages: with contents */
+	uint64_t frames, pages, zero_pages; /* pages: with contents */
 };
 
 /** One parsed or gathered page list. */
@@ -34,13 +34,13 @@ struct ram_list {
 	uint32_t count;
 	uint32_t content_count;
 	uint64_t entry[FRAME_PAGE_ENTRIES_MAX];
-	const uint8_t *content[FRAME_PAGES_MAX];	/* borrowed from the VM, or inside the frame */
+	const uint8_t *content[FRAME_PAGES_MAX]; /* borrowed from the VM, or inside the frame */
 };
 
 /** Bytes per second, at most a tenth of a second at once. */
 struct bucket {
-	uint64_t rate;		/* 0: no limit */
-	int64_t tokens;		/* negative: a frame was larger than what was left */
+	uint64_t rate;	/* 0: no limit */
+	int64_t tokens; /* negative: a frame was larger than what was left */
 	uint64_t filled_us;
 };
 
@@ -51,15 +51,15 @@ void bucket_take(struct bucket *b, uint64_t bytes);
 
 /** Source. The map is lent by the caller for the length of the attempt. */
 struct ram_tx {
-	uint64_t *map;			/* pages to send */
+	uint64_t *map; /* pages to send */
 	uint64_t page_count;
-	uint64_t left;			/* bits set in map */
+	uint64_t left; /* bits set in map */
 	uint32_t channel_count;
-	uint64_t next_chunk[CHANNEL_COUNT_MAX];	/* of those that are this channel's */
+	uint64_t next_chunk[CHANNEL_COUNT_MAX]; /* of those that are this channel's */
 	struct ram_totals totals[CHANNEL_COUNT_MAX];
-	uint64_t bytes;			/* payload */
+	uint64_t bytes; /* payload */
 	struct ram_list list;
-	uint64_t bad_page;		/* of the last error */
+	uint64_t bad_page; /* of the last error */
 };
 
 /** Everything is dirty. */
@@ -75,13 +75,13 @@ void ram_tx_recount(struct ram_tx *tx);
  *         error no page has lost its bit.
  */
 enum err ram_tx_frame(struct ram_tx *tx, const struct vm *vm, const struct link *link, uint8_t channel,
-		      size_t *sent_bytes) MUST_CHECK;
+	size_t *sent_bytes) MUST_CHECK;
 /** Destination's and source's sums over all channels. */
 struct ram_totals ram_totals_sum(const struct ram_totals *totals, uint32_t channel_count);
 
 /** Destination. */
 struct ram_rx {
-	uint64_t *received;		/* page was named at least once */
+	uint64_t *received; /* page was named at least once */
 	uint64_t page_count;
 	uint64_t received_count;
 	uint32_t channel_count;
@@ -97,11 +97,11 @@ void ram_rx_start(struct ram_rx *rx, uint64_t *received, uint64_t page_count, ui
  *         channel's chunk): reason says which; ERR_POISONED: this host's page cannot be written.
  */
 enum err ram_rx_place(struct ram_rx *rx, const struct vm *vm, uint8_t channel, const uint8_t *bytes, size_t len_bytes,
-		      char *reason) MUST_CHECK;
+	char *reason) MUST_CHECK;
 
 /** Parse the list of one frame; the checks of ram_rx_place without the VM. */
-enum err ram_list_read(struct ram_list *list, const uint8_t *bytes, size_t len_bytes, uint64_t page_count, uint32_t channel,
-		       uint32_t channel_count, char *reason) MUST_CHECK;
+enum err ram_list_read(struct ram_list *list, const uint8_t *bytes, size_t len_bytes, uint64_t page_count,
+	uint32_t channel, uint32_t channel_count, char *reason) MUST_CHECK;
 
 /** First non-zero word ends it. bytes are 8-byte aligned. */
 bool page_is_zero(const uint8_t *bytes);

@@ -9,7 +9,7 @@
 #include "migration/digest.h"
 #include "migration/totals.h"
 
-#define TOTALS_BIT(stream)	(UINT64_C(1) << (stream))
+#define TOTALS_BIT(stream) (UINT64_C(1) << (stream))
 
 _Static_assert(LINK_STREAM_COUNT <= 64, "one word holds a bit for each stream");
 
@@ -38,11 +38,16 @@ void receive_frame(struct engine *e, const struct link_event *ev)
 
 	if (dst->phase != DST_LOAD || dst->queued == FRAME_POOL_COUNT) {
 		e->link.ops->frame_done(e->link.ctx, ev->frame);
-		destination_fail(e, HANDOVER_EV_FAIL, "frame of type %u on channel %u after all was received", ev->type, ev->channel);
+		destination_fail(e, HANDOVER_EV_FAIL, "frame of type %u on channel %u after all was received", ev->type,
+			ev->channel);
 		return;
 	}
-	dst->queue[dst->queued] = (struct rx_frame){ .frame = ev->frame, .type = ev->type, .stream = ev->stream,
-		.channel = ev->channel, .bytes = ev->bytes, .len_bytes = ev->len_bytes };
+	dst->queue[dst->queued] = (struct rx_frame){ .frame = ev->frame,
+		.type = ev->type,
+		.stream = ev->stream,
+		.channel = ev->channel,
+		.bytes = ev->bytes,
+		.len_bytes = ev->len_bytes };
 	dst->queued++;
 }
 
@@ -64,8 +69,8 @@ static enum err place_image(struct engine *e, struct rx_frame *f)
 	enum err err;
 
 	if (f->stream < LINK_STREAM_DEVICE(0) || k >= e->devices.count || f->len_bytes <= 8u) {
-		fmt(e->reason, REASON_BYTES, "device frame of %zu bytes on stream %u, %u devices", f->len_bytes, f->stream,
-			e->devices.count);
+		fmt(e->reason, REASON_BYTES, "device frame of %zu bytes on stream %u, %u devices", f->len_bytes,
+			f->stream, e->devices.count);
 		return ERR_BAD_RECORD;
 	}
 	run = &e->devices.run[k];
@@ -89,7 +94,7 @@ static enum err place_image(struct engine *e, struct rx_frame *f)
 	taken = MIN(taken, f->len_bytes - f->at);
 	device_image_add(run, e->hash, f->bytes + f->at, taken);
 	f->at += taken;
-	return f->at == f->len_bytes ? ERR_OK : ERR_FULL;	/* ERR_FULL: moved, not yet done */
+	return f->at == f->len_bytes ? ERR_OK : ERR_FULL; /* ERR_FULL: moved, not yet done */
 }
 
 static struct totals totals_here(struct engine *e, uint16_t stream)
@@ -100,7 +105,8 @@ static struct totals totals_here(struct engine *e, uint16_t stream)
 	if (stream == LINK_STREAM_VM) {
 		return totals_of_records(&e->records, e->hash);
 	}
-	return totals_of_device((uint32_t)stream - LINK_STREAM_DEVICE(0), &e->devices.run[stream - LINK_STREAM_DEVICE(0)], e->hash);
+	return totals_of_device(
+		(uint32_t)stream - LINK_STREAM_DEVICE(0), &e->devices.run[stream - LINK_STREAM_DEVICE(0)], e->hash);
 }
 
 static bool stream_exists(const struct engine *e, uint16_t stream)
@@ -165,7 +171,7 @@ static void queue_remove(struct destination *dst, uint32_t i)
 bool receive_step(struct engine *e)
 {
 	struct destination *dst = &e->dst;
-	uint32_t blocked = 0;		/* bit per channel */
+	uint32_t blocked = 0; /* bit per channel */
 
 	for (uint32_t i = 0; i < dst->queued; i++) {
 		struct rx_frame *f = &dst->queue[i];

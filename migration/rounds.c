@@ -5,7 +5,7 @@
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 
-#define US_PER_S	1000000u
+#define US_PER_S 1000000u
 
 void rounds_start(struct rounds *r, uint64_t now_us)
 {
@@ -33,15 +33,17 @@ static uint64_t transfer_us(uint64_t bytes, uint64_t bandwidth)
 }
 
 static void explain(const struct rounds *r, uint64_t limit_us, uint64_t fixed_us, uint64_t bandwidth,
-		    const struct fixed_cost *cost, char *text)
+	const struct fixed_cost *cost, char *text)
 {
 	uint64_t dirty_bytes = r->dirty_rate * PAGE_BYTES;
 
 	if (fixed_us >= limit_us) {
 		fmt(text, REASON_BYTES,
-			"cannot converge, because stopping and loading alone takes %llu ms (devices %llu ms) of downtime-limit %llu ms",
+			"cannot converge, because stopping and loading alone takes %llu ms (devices %llu ms) of "
+			"downtime-limit %llu ms",
 			(unsigned long long)fixed_us / 1000u,
-			(unsigned long long)(cost->device_stop_us + cost->device_load_us) / 1000u, (unsigned long long)limit_us / 1000u);
+			(unsigned long long)(cost->device_stop_us + cost->device_load_us) / 1000u,
+			(unsigned long long)limit_us / 1000u);
 	} else if (r->done > 1 && dirty_bytes >= bandwidth) {
 		fmt(text, REASON_BYTES,
 			"cannot converge, because the guest writes %llu KiB/s and the link carries %llu KiB/s",
@@ -52,9 +54,10 @@ static void explain(const struct rounds *r, uint64_t limit_us, uint64_t fixed_us
 }
 
 struct forecast rounds_forecast(const struct rounds *r, const struct migration_params *params, uint64_t left_pages,
-				const struct fixed_cost *cost, char *text)
+	const struct fixed_cost *cost, char *text)
 {
-	uint64_t bandwidth = params->avail_switchover_bandwidth != 0 ? params->avail_switchover_bandwidth : r->bandwidth;
+	uint64_t bandwidth =
+		params->avail_switchover_bandwidth != 0 ? params->avail_switchover_bandwidth : r->bandwidth;
 	uint64_t limit_us = params->downtime_limit_ms * 1000u;
 	/* PREPARED lies before the stop; READY, COMMIT and TAKEN make one and a half round trips. */
 	uint64_t fixed_us = cost->vcpu_stop_us + cost->device_stop_us + cost->device_load_us + cost->rtt_us * 3u / 2u +

@@ -14,20 +14,20 @@
 #include "migration/engine.h"
 
 /* A round that fits into the buffers of both ends says little of the bandwidth. */
-#define ROUND_MEASURE_BYTES	(2u * FRAME_POOL_COUNT * FRAME_BYTES)
+#define ROUND_MEASURE_BYTES (2u * FRAME_POOL_COUNT * FRAME_BYTES)
 
 struct rounds {
 	struct migration_round kept[MIGRATION_ROUNDS_KEPT];
 	uint32_t done;
 	uint64_t begun_us;
-	uint64_t bandwidth;		/* bytes per second, measured; 0 until then */
-	uint64_t dirty_rate;		/* pages per second, of the last round */
+	uint64_t bandwidth;  /* bytes per second, measured; 0 until then */
+	uint64_t dirty_rate; /* pages per second, of the last round */
 };
 
 /** What the blackout costs beside RAM. */
 struct fixed_cost {
 	uint64_t vcpu_stop_us, device_stop_us, device_load_us, rtt_us;
-	uint64_t state_bytes;		/* device images and VM records */
+	uint64_t state_bytes; /* device images and VM records */
 };
 
 struct forecast {
@@ -50,6 +50,6 @@ void rounds_end(struct rounds *r, const struct migration_round *sums, uint64_t s
  * @param text        REASON_BYTES: "converging", or "cannot converge, because ...".
  */
 struct forecast rounds_forecast(const struct rounds *r, const struct migration_params *params, uint64_t left_pages,
-				const struct fixed_cost *cost, char *text);
+	const struct fixed_cost *cost, char *text);
 
 #endif

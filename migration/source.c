@@ -17,7 +17,8 @@ void source_fail(struct engine *e, enum handover_event event, const char *format
 	(void)vfmt(text, sizeof(text), format, args);
 	va_end(args);
 	if (handover_arc(HANDOVER_SRC, e->owner, event) == NULL || !e->alive) {
-		engine_log(e, LOG_WARN, "migration: %s (%s in %s: ignored)", text, handover_event_name(event), owner_name(e->owner));
+		engine_log(e, LOG_WARN, "migration: %s (%s in %s: ignored)", text, handover_event_name(event),
+			owner_name(e->owner));
 		return;
 	}
 	if (e->owner != OWNER_GIVEN && e->owner != OWNER_GONE) {
@@ -45,14 +46,14 @@ static void kill_attempt(struct engine *e)
 	precopy_end(e);
 	e->link.ops->blackout(e->link.ctx, false);
 	if (e->src.phase <= SRC_SEND) {
-		source_ended(e);	/* the VM runs, nothing to give back */
+		source_ended(e); /* the VM runs, nothing to give back */
 	}
 }
 
 /** ABORT on the live connection; without one in the background if READY may stand at the destination. */
 static void send_abort(struct engine *e)
 {
-	if (e->owner == OWNER_GIVEN) {		/* recall: the attempt lives on */
+	if (e->owner == OWNER_GIVEN) { /* recall: the attempt lives on */
 		engine_send(e, CTRL_ABORT, "recalled by the operator");
 		return;
 	}
@@ -265,7 +266,9 @@ static void on_declined(struct engine *e, const struct ctrl *m)
 		return;
 	}
 	if (e->owner == OWNER_GIVEN) {
-		engine_set_error(e, e->src.recall ? "recalled by the operator" : "the destination declined after COMMIT: %s", m->text);
+		engine_set_error(e,
+			e->src.recall ? "recalled by the operator" : "the destination declined after COMMIT: %s",
+			m->text);
 		e->src.end_status = e->src.recall ? MIG_STATUS_CANCELLED : MIG_STATUS_FAILED;
 		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_DECLINED);
 		engine_close(e, CLOSE_ORDER);
@@ -287,15 +290,17 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	enum err err = ctrl_decode(ev->type, ev->bytes, ev->len_bytes, m);
 
 	if (err != ERR_OK) {
-		source_fail(e, HANDOVER_EV_FAIL, "the destination sent a malformed message: type %u, %zu bytes", ev->type, ev->len_bytes);
+		source_fail(e, HANDOVER_EV_FAIL, "the destination sent a malformed message: type %u, %zu bytes",
+			ev->type, ev->len_bytes);
 		return;
 	}
 	if (!engine_attempt_is(e, m) || m->epoch != e->epoch) {
-		engine_log(e, LOG_WARN, "hand-over: %s of attempt %u, epoch %u ignored", ctrl_name(m->type), m->number, m->epoch);
+		engine_log(e, LOG_WARN, "hand-over: %s of attempt %u, epoch %u ignored", ctrl_name(m->type), m->number,
+			m->epoch);
 		return;
 	}
 	if (!e->alive && m->type != CTRL_DECLINED && m->type != CTRL_UNKNOWN) {
-		return;		/* of a dead attempt */
+		return; /* of a dead attempt */
 	}
 	switch (m->type) {
 	case CTRL_PREPARED:
@@ -352,8 +357,8 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 	if (!e->alive) {
 		return;
 	}
-	source_fail(e, refused ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s%s", refused ? "the destination refused: " : "",
-		ev->text == NULL ? "the connection was lost" : ev->text);
+	source_fail(e, refused ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s%s",
+		refused ? "the destination refused: " : "", ev->text == NULL ? "the connection was lost" : ev->text);
 	if (!e->alive && e->closing == CLOSE_NONE) {
 		engine_link_end(e);
 	}
@@ -429,7 +434,7 @@ static bool scrub_step(struct engine *e)
 	uint32_t failed = 0;
 	enum err err;
 
-	if (src->scrubbed) {		/* a second RUNNING */
+	if (src->scrubbed) { /* a second RUNNING */
 		src->phase = SRC_RETIRED;
 		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_SCRUBBED);
 		return true;
@@ -452,7 +457,8 @@ static bool scrub_step(struct engine *e)
 		return false;
 	}
 	if (err != ERR_OK) {
-		engine_log(e, LOG_ERROR, "device %s could not be scrubbed: %s", e->devices.run[failed].desc.id, err_name(err));
+		engine_log(e, LOG_ERROR, "device %s could not be scrubbed: %s", e->devices.run[failed].desc.id,
+			err_name(err));
 	}
 	src->scrubbed = true;
 	src->phase = SRC_RETIRED;
@@ -471,8 +477,8 @@ static bool reconnect_step(struct engine *e)
 		return false;
 	}
 	if (e->closing == CLOSE_CHASE && now >= e->chase_until_us) {
-		engine_log(e, LOG_WARN, "hand-over: %s was not told that attempt %u is dead; the next one will", e->peer,
-			e->attempt.number);
+		engine_log(e, LOG_WARN, "hand-over: %s was not told that attempt %u is dead; the next one will",
+			e->peer, e->attempt.number);
 		engine_link_end(e);
 		return true;
 	}
@@ -491,8 +497,8 @@ static bool deadline_step(struct engine *e)
 		return false;
 	}
 	e->src.deadline_us = 0;
-	source_fail(e, HANDOVER_EV_DEADLINE, "the hand-over did not end in time (owner %s, phase %u)", owner_name(e->owner),
-		e->src.phase);
+	source_fail(e, HANDOVER_EV_DEADLINE, "the hand-over did not end in time (owner %s, phase %u)",
+		owner_name(e->owner), e->src.phase);
 	return true;
 }
 
@@ -533,6 +539,6 @@ bool source_busy(const struct engine *e)
 
 bool source_polling(const struct engine *e)
 {
-	return e->role == ROLE_SOURCE && e->src.phase >= SRC_HARVEST && e->src.phase != SRC_READY && e->src.phase != SRC_GIVEN &&
-	       e->src.phase != SRC_GONE && e->src.phase != SRC_RETIRED;
+	return e->role == ROLE_SOURCE && e->src.phase >= SRC_HARVEST && e->src.phase != SRC_READY &&
+	       e->src.phase != SRC_GIVEN && e->src.phase != SRC_GONE && e->src.phase != SRC_RETIRED;
 }

@@ -9,8 +9,9 @@
 
 struct totals totals_of_ram(uint8_t channel, const struct ram_totals *ram)
 {
-	return (struct totals){ .stream = LINK_STREAM_RAM(channel), .count = ram->frames, .amount = ram->pages,
-		.zero = ram->zero_pages };
+	return (struct totals){
+		.stream = LINK_STREAM_RAM(channel), .count = ram->frames, .amount = ram->pages, .zero = ram->zero_pages
+	};
 }
 
 struct totals totals_of_records(const struct records_sum *records, const struct hash_ops *hash)
@@ -74,8 +75,8 @@ static enum err differ(char *reason, uint16_t stream, const char *what, uint64_t
 	if (sent == came) {
 		return ERR_OK;
 	}
-	fmt(reason, REASON_BYTES, "totals of stream %u: %s: %llu were sent, %llu came", stream, what, (unsigned long long)sent,
-		(unsigned long long)came);
+	fmt(reason, REASON_BYTES, "totals of stream %u: %s: %llu were sent, %llu came", stream, what,
+		(unsigned long long)sent, (unsigned long long)came);
 	return ERR_MISMATCH;
 }
 

@@ -13,7 +13,7 @@
 #include "migration/ram.h"
 #include "migration/vmstate.h"
 
-#define TOTALS_BYTES	64u
+#define TOTALS_BYTES 64u
 
 struct totals {
 	uint16_t stream;

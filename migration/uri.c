@@ -7,7 +7,7 @@
 #include "core/base/limits.h"
 #include "core/base/text.h"
 
-#define URI_BYTES_MAX	64u
+#define URI_BYTES_MAX 64u
 
 static size_t find(const char *s, size_t from, size_t len, char c)
 {
@@ -53,7 +53,8 @@ enum err uri_parse(const char *uri, struct net_addr *out, bool any_address, char
 	while (colon > 4 && uri[colon - 1] != ':') {
 		colon--;
 	}
-	if (colon == 4 || len == URI_BYTES_MAX || !text_to_u64(uri + colon, len - colon, &port) || port == 0 || port > 65535) {
+	if (colon == 4 || len == URI_BYTES_MAX || !text_to_u64(uri + colon, len - colon, &port) || port == 0 ||
+		port > 65535) {
 		fmt(reason, REASON_BYTES, "'%s': tcp:ADDRESS:PORT is expected, with a port of 1 to 65535", uri);
 		return ERR_RANGE;
 	}

@@ -24,8 +24,8 @@ static void records_add(struct records_sum *sum, const struct hash_ops *hash, co
 	sum->count++;
 }
 
-enum err records_send(struct records_sum *sum, const struct hash_ops *hash, const struct vm *vm, const struct link *link,
-		      uint8_t *scratch)
+enum err records_send(struct records_sum *sum, const struct hash_ops *hash, const struct vm *vm,
+	const struct link *link, uint8_t *scratch)
 {
 	struct vm_record_id id;
 	struct link_tx tx;
@@ -58,7 +58,7 @@ enum err records_send(struct records_sum *sum, const struct hash_ops *hash, cons
 }
 
 enum err records_load(struct records_sum *sum, const struct hash_ops *hash, const struct vm *vm, const uint8_t *bytes,
-		      size_t len_bytes, char *reason)
+	size_t len_bytes, char *reason)
 {
 	struct vm_record_id id;
 	enum err err;

@@ -13,7 +13,7 @@
 #include "migration/link.h"
 #include "migration/vm.h"
 
-#define VMSTATE_HEAD_BYTES	8u
+#define VMSTATE_HEAD_BYTES 8u
 
 /** What went over so far. */
 struct records_sum {
@@ -30,11 +30,11 @@ void records_start(struct records_sum *sum, const struct hash_ops *hash);
  * @param scratch  VMSTATE_HEAD_BYTES + VM_RECORD_BYTES.
  * @return ERR_OK: sent; ERR_END: all are sent; ERR_FULL: no room in the link now; else what the VM or link said.
  */
-enum err records_send(struct records_sum *sum, const struct hash_ops *hash, const struct vm *vm, const struct link *link,
-		      uint8_t *scratch) MUST_CHECK;
+enum err records_send(struct records_sum *sum, const struct hash_ops *hash, const struct vm *vm,
+	const struct link *link, uint8_t *scratch) MUST_CHECK;
 
 /** One frame: check and stage. ERR_BAD_RECORD, ERR_RANGE, or the VM's answer, with reason. */
 enum err records_load(struct records_sum *sum, const struct hash_ops *hash, const struct vm *vm, const uint8_t *bytes,
-		      size_t len_bytes, char *reason) MUST_CHECK;
+	size_t len_bytes, char *reason) MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@
 #include "core/base/text.h"
 #include "migration/device_plan.h"
 
-#define IMAGE_MAGIC	0x66616b65u
+#define IMAGE_MAGIC 0x66616b65u
 
 static void describe(void *ctx, struct device_desc *out)
 {
@@ -201,9 +201,19 @@ static enum err scrub_poll(void *ctx)
 struct device fake_device(struct fake_device *d)
 {
 	static const struct device_ops ops = {
-		.describe = describe, .state_begin = state_begin, .state_poll = state_poll, .read = image_read,
-		.write = image_write, .data_size = data_size, .precopy_info = NULL, .last_error = last_error, .log = log_of,
-		.reset_begin = reset_begin, .reset_poll = reset_poll, .scrub_begin = scrub_begin, .scrub_poll = scrub_poll,
+		.describe = describe,
+		.state_begin = state_begin,
+		.state_poll = state_poll,
+		.read = image_read,
+		.write = image_write,
+		.data_size = data_size,
+		.precopy_info = NULL,
+		.last_error = last_error,
+		.log = log_of,
+		.reset_begin = reset_begin,
+		.reset_poll = reset_poll,
+		.scrub_begin = scrub_begin,
+		.scrub_poll = scrub_poll,
 	};
 
 	return (struct device){ .ops = &ops, .ctx = d };

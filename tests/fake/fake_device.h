@@ -11,7 +11,7 @@
 #include "migration/device.h"
 #include "tests/fake/fake_vm.h"
 
-#define FAKE_DEVICE_IMAGE_BYTES	40000u	/* several chunks */
+#define FAKE_DEVICE_IMAGE_BYTES 40000u /* several chunks */
 
 enum fake_device_failure { FAKE_FAIL_NONE, FAKE_FAIL_STAY, FAKE_FAIL_ERROR };
 
@@ -19,14 +19,14 @@ struct fake_device {
 	struct device_desc desc;
 	enum device_state now, to;
 	bool arc_open;
-	uint32_t arc_polls, left;	/* polls of one arc; of the open one */
+	uint32_t arc_polls, left; /* polls of one arc; of the open one */
 	uint32_t last_hops;
 	uint8_t image[FAKE_DEVICE_IMAGE_BYTES];
-	size_t at;			/* read or written so far */
+	size_t at; /* read or written so far */
 	uint64_t dma_writes;
-	bool enabled;			/* the guest set it up; reset and scrub end that, an image brings it */
+	bool enabled; /* the guest set it up; reset and scrub end that, an image brings it */
 	struct fake_vm *vm;
-	uint64_t dma_page;		/* first of eight */
+	uint64_t dma_page; /* first of eight */
 	uint64_t log_words[(FAKE_VM_PAGES + 63) / 64];
 	struct fake_dirty log;
 	uint32_t resets, scrubs;
@@ -35,7 +35,7 @@ struct fake_device {
 	enum device_state fail_from, fail_to;
 	enum fake_device_failure failure;
 	bool fail_read, fail_write, fail_reset;
-	size_t write_limit;		/* bytes taken by one write; 0: all */
+	size_t write_limit; /* bytes taken by one write; 0: all */
 };
 
 void fake_device_init(struct fake_device *d, const char *id, uint32_t mig_flags, struct fake_vm *vm, uint64_t dma_page);

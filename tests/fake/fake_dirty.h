@@ -8,13 +8,13 @@
 #include "migration/dirty.h"
 
 struct fake_dirty {
-	uint64_t *log;			/* page_count bits */
+	uint64_t *log; /* page_count bits */
 	uint64_t page_count;
-	uint64_t slice_pages;		/* pages of one harvest call; a multiple of 64 */
+	uint64_t slice_pages; /* pages of one harvest call; a multiple of 64 */
 	bool on;
 	uint32_t starts, stops, harvests;
-	enum err start_err;		/* answer of start() */
-	enum err harvest_err;		/* answer of the next harvest(), once */
+	enum err start_err;   /* answer of start() */
+	enum err harvest_err; /* answer of the next harvest(), once */
 };
 
 void fake_dirty_init(struct fake_dirty *d, uint64_t *log, uint64_t page_count);

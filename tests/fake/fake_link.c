@@ -93,8 +93,8 @@ static void channels_start(struct fake_link *l)
 	}
 }
 
-static enum err op_connect(void *ctx, const struct link_connect *how, const struct attempt *attempt, const uint8_t *hello,
-			   size_t len_bytes)
+static enum err op_connect(void *ctx, const struct link_connect *how, const struct attempt *attempt,
+	const uint8_t *hello, size_t len_bytes)
 {
 	struct fake_link_end *e = ctx;
 	struct fake_link_end *p = peer_of(e);
@@ -186,9 +186,17 @@ static void tell(struct fake_link_end *e, struct link_event *out)
 	struct fake_link *l = e->link;
 	struct fake_link_event *ev = &e->told;
 
-	*out = (struct link_event){ .kind = ev->kind, .err = ev->err, .text = ev->text, .attempt = &l->attempt,
-		.peer = peer_of(e)->id, .peer_boot = peer_of(e)->boot, .proved = ev->proved, .epoch = ev->epoch, .type = ev->type,
-		.bytes = ev->bytes, .len_bytes = ev->len_bytes };
+	*out = (struct link_event){ .kind = ev->kind,
+		.err = ev->err,
+		.text = ev->text,
+		.attempt = &l->attempt,
+		.peer = peer_of(e)->id,
+		.peer_boot = peer_of(e)->boot,
+		.proved = ev->proved,
+		.epoch = ev->epoch,
+		.type = ev->type,
+		.bytes = ev->bytes,
+		.len_bytes = ev->len_bytes };
 	if (ev->kind == LINK_FRAME) {
 		const struct fake_frame *f = &e->frames[ev->frame];
 
@@ -275,14 +283,14 @@ static uint32_t op_frame_space(void *ctx, uint16_t stream, uint8_t channel)
 
 	ASSERT(stream < LINK_STREAM_COUNT && channel < CHANNEL_COUNT_MAX);
 	if (!e->link->open || e->under_way[stream] >= FAKE_LINK_WINDOW || free_frame(peer_of(e)) == FRAME_POOL_COUNT ||
-	    peer_of(e)->count >= FAKE_LINK_EVENTS - 16u) {
+		peer_of(e)->count >= FAKE_LINK_EVENTS - 16u) {
 		return 0;
 	}
 	return FAKE_LINK_WINDOW - e->under_way[stream];
 }
 
-static enum err op_frame_begin(void *ctx, struct link_tx *tx, uint16_t stream, uint8_t channel, enum frame_type type,
-			       size_t len_bytes)
+static enum err op_frame_begin(
+	void *ctx, struct link_tx *tx, uint16_t stream, uint8_t channel, enum frame_type type, size_t len_bytes)
 {
 	struct fake_link_end *e = ctx;
 	struct fake_frame *f;
@@ -352,7 +360,7 @@ static void op_frame_done(void *ctx, uint32_t frame)
 
 	ASSERT(frame < FRAME_POOL_COUNT);
 	if (!f->used) {
-		return;		/* of an epoch that ended */
+		return; /* of an epoch that ended */
 	}
 	chain_extend(e, f);
 	f->used = false;
@@ -434,12 +442,29 @@ void fake_link_init(struct fake_link *l)
 struct link fake_link(struct fake_link *l, uint32_t end)
 {
 	static const struct link_ops ops = {
-		.listen = op_listen, .unlisten = op_unlisten, .connect = op_connect, .reconnect = op_reconnect, .ask = op_ask,
-		.accept = op_accept, .refuse = op_refuse, .poll = op_poll, .send = op_send, .control_idle = op_control_idle,
-		.frame_space = op_frame_space, .frame_begin = op_frame_begin, .frame_bytes = op_frame_bytes,
-		.frame_end = op_frame_end, .frame_done = op_frame_done, .channel_digest = op_channel_digest,
-		.channel_count = op_channel_count, .blackout = op_blackout, .abort = op_abort, .finish = op_finish,
-		.forget = op_forget, .boot = op_boot, .stats = op_stats,
+		.listen = op_listen,
+		.unlisten = op_unlisten,
+		.connect = op_connect,
+		.reconnect = op_reconnect,
+		.ask = op_ask,
+		.accept = op_accept,
+		.refuse = op_refuse,
+		.poll = op_poll,
+		.send = op_send,
+		.control_idle = op_control_idle,
+		.frame_space = op_frame_space,
+		.frame_begin = op_frame_begin,
+		.frame_bytes = op_frame_bytes,
+		.frame_end = op_frame_end,
+		.frame_done = op_frame_done,
+		.channel_digest = op_channel_digest,
+		.channel_count = op_channel_count,
+		.blackout = op_blackout,
+		.abort = op_abort,
+		.finish = op_finish,
+		.forget = op_forget,
+		.boot = op_boot,
+		.stats = op_stats,
 	};
 
 	return (struct link){ .ops = &ops, .ctx = &l->end[end] };

@@ -10,8 +10,8 @@
 
 #include "migration/link.h"
 
-#define FAKE_LINK_EVENTS	64u
-#define FAKE_LINK_WINDOW	3u	/* frames of one stream under way */
+#define FAKE_LINK_EVENTS 64u
+#define FAKE_LINK_WINDOW 3u /* frames of one stream under way */
 
 struct fake_frame {
 	bool used;
@@ -44,12 +44,12 @@ struct fake_link_end {
 	char allowed[HOST_ID_MAX];
 	struct fake_link_event queue[FAKE_LINK_EVENTS];
 	uint32_t head, count;
-	struct fake_link_event told;		/* the one whose payload is borrowed */
-	struct fake_frame frames[FRAME_POOL_COUNT];	/* received */
+	struct fake_link_event told;		    /* the one whose payload is borrowed */
+	struct fake_frame frames[FRAME_POOL_COUNT]; /* received */
 	uint64_t next[CHANNEL_COUNT_MAX];
 	uint8_t chain[CHANNEL_COUNT_MAX][HASH_BYTES];
-	uint32_t under_way[LINK_STREAM_COUNT];	/* frames of this sender not given back */
-	bool remembers;				/* the attempt's secret */
+	uint32_t under_way[LINK_STREAM_COUNT]; /* frames of this sender not given back */
+	bool remembers;			       /* the attempt's secret */
 	bool blackout;
 	struct link_stats stats;
 };
@@ -59,16 +59,16 @@ enum fake_link_fault { FAULT_NONE, FAULT_CUT, FAULT_CUT_SILENT, FAULT_FLIP };
 struct fake_link {
 	struct fake_link_end end[2];
 	struct attempt attempt;
-	uint32_t source;			/* index of the end that connected */
+	uint32_t source; /* index of the end that connected */
 	uint32_t epoch;
 	uint32_t channel_count;
-	bool up;				/* a control channel stands */
-	bool open;				/* data channels too */
-	bool down;				/* no connection can be made */
-	uint64_t delivered;			/* events told so far, both ends */
-	uint64_t fault_at;			/* that event meets the fault; UINT64_MAX: none */
+	bool up;	    /* a control channel stands */
+	bool open;	    /* data channels too */
+	bool down;	    /* no connection can be made */
+	uint64_t delivered; /* events told so far, both ends */
+	uint64_t fault_at;  /* that event meets the fault; UINT64_MAX: none */
 	enum fake_link_fault fault;
-	bool stay_down;				/* after the fault */
+	bool stay_down; /* after the fault */
 	struct fake_frame tx[2][CHANNEL_COUNT_MAX];
 };
 

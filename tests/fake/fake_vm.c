@@ -9,7 +9,7 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-#define RECORD_VERSION	1u
+#define RECORD_VERSION 1u
 
 static uint64_t mix(uint64_t *seed)
 {
@@ -149,7 +149,8 @@ static enum err record_save(void *ctx, uint32_t index, uint8_t *out, size_t cap_
 	return once(&vm->save_err);
 }
 
-static enum err record_load(void *ctx, const struct vm_record_id *id, const uint8_t *bytes, size_t len_bytes, char *reason)
+static enum err record_load(
+	void *ctx, const struct vm_record_id *id, const uint8_t *bytes, size_t len_bytes, char *reason)
 {
 	struct fake_vm *vm = ctx;
 	enum err err = once(&vm->load_err);
@@ -237,11 +238,25 @@ static struct dirty dirty(void *ctx)
 struct vm fake_vm(struct fake_vm *vm)
 {
 	static const struct vm_ops ops = {
-		.describe = describe, .owner_set = owner_set, .run_state = run_state, .stop_begin = stop_begin,
-		.stop_poll = stop_poll, .run = run, .page_borrow = page_borrow, .page_return = page_return,
-		.record_count = record_count, .record_info = record_info, .records_prepare = records_prepare,
-		.record_save = record_save, .record_load = record_load, .records_complete = records_complete,
-		.time_add = time_add, .scrub_begin = scrub_begin, .scrub_poll = scrub_poll, .cpu_info = cpu_info, .dirty = dirty,
+		.describe = describe,
+		.owner_set = owner_set,
+		.run_state = run_state,
+		.stop_begin = stop_begin,
+		.stop_poll = stop_poll,
+		.run = run,
+		.page_borrow = page_borrow,
+		.page_return = page_return,
+		.record_count = record_count,
+		.record_info = record_info,
+		.records_prepare = records_prepare,
+		.record_save = record_save,
+		.record_load = record_load,
+		.records_complete = records_complete,
+		.time_add = time_add,
+		.scrub_begin = scrub_begin,
+		.scrub_poll = scrub_poll,
+		.cpu_info = cpu_info,
+		.dirty = dirty,
 	};
 
 	return (struct vm){ .ops = &ops, .ctx = vm };
@@ -250,9 +265,16 @@ struct vm fake_vm(struct fake_vm *vm)
 static void shape(struct vm_desc *desc)
 {
 	*desc = (struct vm_desc){
-		.ram = { { 0x40000, 1024 }, { 0x80000, 512 } }, .ram_region_count = 2, .page_count = FAKE_VM_PAGES,
-		.vcpu_count = 2, .timer_hz = 62500000, .gic_lr_count = 4, .gic_prio_bits = 5,
-		.id_regs = { 0x1122, 0x3344 }, .id_reg_names = { "ID_AA64PFR0_EL1", "ID_AA64MMFR0_EL1" }, .id_reg_count = 2,
+		.ram = { { 0x40000, 1024 }, { 0x80000, 512 } },
+		.ram_region_count = 2,
+		.page_count = FAKE_VM_PAGES,
+		.vcpu_count = 2,
+		.timer_hz = 62500000,
+		.gic_lr_count = 4,
+		.gic_prio_bits = 5,
+		.id_regs = { 0x1122, 0x3344 },
+		.id_reg_names = { "ID_AA64PFR0_EL1", "ID_AA64MMFR0_EL1" },
+		.id_reg_count = 2,
 	};
 	(void)text_copy(desc->name, sizeof(desc->name), "flight");
 }
@@ -303,7 +325,7 @@ void fake_vm_guest(struct fake_vm *vm, uint32_t count)
 	store_le64(vm->records[0], counter + 1);
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t r = mix(&vm->seed);
-		uint64_t page = r % 200;	/* its working set */
+		uint64_t page = r % 200; /* its working set */
 
 		store_le64(page_at(vm, page) + (r >> 32) % (PAGE_BYTES - 8), r % 5 == 0 ? 0 : r);
 		fake_dirty_mark(&vm->dirty, page);

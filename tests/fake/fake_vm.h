@@ -12,31 +12,31 @@
 #include "migration/vm.h"
 #include "tests/fake/fake_dirty.h"
 
-#define FAKE_VM_PAGES		1536u	/* three chunks of a channel */
-#define FAKE_VM_RECORDS		4u
-#define FAKE_VM_RECORD_BYTES	600u
+#define FAKE_VM_PAGES	     1536u /* three chunks of a channel */
+#define FAKE_VM_RECORDS	     4u
+#define FAKE_VM_RECORD_BYTES 600u
 
 struct fake_vm {
-	uint8_t *ram;			/* FAKE_VM_PAGES pages */
+	uint8_t *ram; /* FAKE_VM_PAGES pages */
 	uint64_t log[(FAKE_VM_PAGES + 63) / 64];
 	struct fake_dirty dirty;
 	struct vm_desc desc;
 	enum owner owner;
 	bool running;
-	uint32_t stop_polls;		/* polls until parked */
+	uint32_t stop_polls; /* polls until parked */
 	uint32_t stop_left;
 	bool stopping;
-	uint8_t records[FAKE_VM_RECORDS][FAKE_VM_RECORD_BYTES];	/* [0] holds the guest's counter */
-	uint32_t loaded;		/* bit per staged record */
+	uint8_t records[FAKE_VM_RECORDS][FAKE_VM_RECORD_BYTES]; /* [0] holds the guest's counter */
+	uint32_t loaded;					/* bit per staged record */
 	uint64_t scrub_page;
 	bool scrubbing;
 	uint64_t time_added_ns;
 	uint64_t seed;
 	uint32_t runs, stops, scrubs;
 	/* What goes wrong: */
-	uint64_t poisoned_page;		/* UINT64_MAX: none */
-	enum err stop_err, run_err, save_err, load_err, complete_err, prepare_err;	/* answered once, then cleared */
-	uint32_t borrows;		/* not yet returned */
+	uint64_t poisoned_page;							   /* UINT64_MAX: none */
+	enum err stop_err, run_err, save_err, load_err, complete_err, prepare_err; /* answered once, then cleared */
+	uint32_t borrows;							   /* not yet returned */
 };
 
 /** Allocates RAM; a guest with seed writes it full of patterns, one page in four stays zero. */

@@ -16,9 +16,16 @@ static void engine_start(struct pair *p, uint32_t n, bool own)
 	struct node *node = &p->node[n];
 	struct device devices[PAIR_DEVICES] = { fake_device(&node->device[0]), fake_device(&node->device[1]) };
 	struct engine_config config = {
-		.host = fake_host(&node->host), .vm = fake_vm(&node->vm), .devices = devices, .device_count = PAIR_DEVICES,
-		.link = fake_link(&p->link, n), .hash = &fake_sha256, .bitmap = node->bitmap,
-		.bitmap_words = ENGINE_BITMAP_WORDS(FAKE_VM_PAGES), .own = own, .autostart = true,
+		.host = fake_host(&node->host),
+		.vm = fake_vm(&node->vm),
+		.devices = devices,
+		.device_count = PAIR_DEVICES,
+		.link = fake_link(&p->link, n),
+		.hash = &fake_sha256,
+		.bitmap = node->bitmap,
+		.bitmap_words = ENGINE_BITMAP_WORDS(FAKE_VM_PAGES),
+		.own = own,
+		.autostart = true,
 	};
 	struct migration_params params;
 	char reason[REASON_BYTES];
@@ -175,7 +182,7 @@ static bool node_settled(const struct engine *e)
 	       (e->role != ROLE_SOURCE || (!e->alive && e->src.phase == SRC_IDLE)) &&
 	       /* An owner whose source has not yet heard SETTLED goes on listening for its question. */
 	       (e->role != ROLE_DESTINATION || e->owner == OWNER_OWN ||
-		(!e->alive && !e->dst.scrub_needed && e->dst.phase <= DST_LISTEN));
+		       (!e->alive && !e->dst.scrub_needed && e->dst.phase <= DST_LISTEN));
 }
 
 bool pair_settled(const struct pair *p)

@@ -9,8 +9,8 @@
 #include "tests/fake/fake_link.h"
 #include "tests/fake/fake_vm.h"
 
-#define PAIR_DEVICES	2u
-#define PAIR_STEPS_MAX	400000u
+#define PAIR_DEVICES   2u
+#define PAIR_STEPS_MAX 400000u
 
 struct node {
 	struct fake_host host;
@@ -18,7 +18,7 @@ struct node {
 	struct fake_device device[PAIR_DEVICES];
 	uint64_t bitmap[ENGINE_BITMAP_WORDS(FAKE_VM_PAGES)];
 	struct engine engine;
-	uint32_t notes[8];		/* count per enum engine_event */
+	uint32_t notes[8]; /* count per enum engine_event */
 	uint64_t last_status;
 };
 
@@ -26,11 +26,11 @@ struct pair {
 	uint64_t now_us;
 	struct fake_link link;
 	struct node node[2];
-	uint32_t guest_pages;		/* written in each step by a running guest */
-	bool stores;			/* hosts have storage */
+	uint32_t guest_pages; /* written in each step by a running guest */
+	bool stores;	      /* hosts have storage */
 	uint64_t steps;
-	void (*between)(struct pair *p);	/* called after each half of a step; may be NULL */
-	bool lied;			/* an operator asserted fencing that was not true: the rule is off */
+	void (*between)(struct pair *p); /* called after each half of a step; may be NULL */
+	bool lied;			 /* an operator asserted fencing that was not true: the rule is off */
 };
 
 /** alpha owns a running VM, beta is empty. Parameters are set so that a migration may begin. */
@@ -44,7 +44,7 @@ void pair_run(struct pair *p, uint32_t steps);
 /** beta listens, alpha migrates (or the other way round). Asserts that both commands succeed. */
 void pair_begin(struct pair *p, uint32_t from);
 
-bool pair_settled(const struct pair *p);	/* both engines have nothing under way */
+bool pair_settled(const struct pair *p); /* both engines have nothing under way */
 bool pair_runs_at(const struct pair *p, uint32_t node);
 /** Migrate and assert that all went right. */
 void pair_migrate(struct pair *p, uint32_t from);

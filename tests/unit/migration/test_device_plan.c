@@ -9,8 +9,8 @@
 
 #include "migration/device_plan.h"
 
-#define S	DEVICE_MIG_STOP_COPY
-#define FULL	(DEVICE_MIG_STOP_COPY | DEVICE_MIG_P2P | DEVICE_MIG_PRE_COPY)
+#define S    DEVICE_MIG_STOP_COPY
+#define FULL (DEVICE_MIG_STOP_COPY | DEVICE_MIG_P2P | DEVICE_MIG_PRE_COPY)
 
 static const uint32_t sets[] = { S, S | DEVICE_MIG_P2P, S | DEVICE_MIG_PRE_COPY, FULL };
 
@@ -33,8 +33,16 @@ static void each_set_has_its_number_of_direct_arcs(void **state)
 
 static void first_hops_of_the_full_set_are_those_of_vfio(void **state)
 {
-	enum { E = DEVICE_ERROR, ST = DEVICE_STOP, R = DEVICE_RUNNING, SC = DEVICE_STOP_COPY, RS = DEVICE_RESUMING,
-		RP = DEVICE_RUNNING_P2P, PC = DEVICE_PRE_COPY, PP = DEVICE_PRE_COPY_P2P };
+	enum {
+		E = DEVICE_ERROR,
+		ST = DEVICE_STOP,
+		R = DEVICE_RUNNING,
+		SC = DEVICE_STOP_COPY,
+		RS = DEVICE_RESUMING,
+		RP = DEVICE_RUNNING_P2P,
+		PC = DEVICE_PRE_COPY,
+		PP = DEVICE_PRE_COPY_P2P
+	};
 	static const int to[] = { ST, R, SC, RS, RP, PC, PP };
 	static const int table[][8] = {
 		{ ST, ST, RP, SC, RS, RP, RP, RP },
@@ -50,7 +58,8 @@ static void first_hops_of_the_full_set_are_those_of_vfio(void **state)
 	(void)state;
 	for (size_t row = 0; row < 8; row++) {
 		for (size_t col = 0; col < 7; col++) {
-			enum device_state next = device_plan_next(FULL, (enum device_state)table[row][0], (enum device_state)to[col]);
+			enum device_state next =
+				device_plan_next(FULL, (enum device_state)table[row][0], (enum device_state)to[col]);
 
 			if ((int)next != table[row][col + 1]) {
 				fail_msg("%s to %s: next is %s", device_state_name((enum device_state)table[row][0]),

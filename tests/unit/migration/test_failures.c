@@ -30,8 +30,8 @@ static void assert_sound(const char *what, uint64_t at)
 
 	if (!pair_until(&pair, pair_settled) || !pair_runs_at(&pair, home)) {
 		fail_msg("%s at %llu: alpha %s phase %u, beta %s phase %u", what, (unsigned long long)at,
-			owner_name(pair.node[0].engine.owner), pair.node[0].engine.src.phase, owner_name(pair.node[1].engine.owner),
-			pair.node[1].engine.dst.phase);
+			owner_name(pair.node[0].engine.owner), pair.node[0].engine.src.phase,
+			owner_name(pair.node[1].engine.owner), pair.node[1].engine.dst.phase);
 	}
 	pair_assert_runs(&pair, home);
 	pair_assert_empty(&pair, 1 - home);
@@ -70,9 +70,10 @@ static void link_lost_at_event(uint64_t at, bool stores)
 	}
 	before = pair.node[0].engine.owner;
 	if (!pair_until(&pair, source_done)) {
-		fail_msg("cut at event %llu (owner %s): alpha %s phase %u closing %d, beta %s phase %u", (unsigned long long)at,
-			owner_name(before), owner_name(pair.node[0].engine.owner), pair.node[0].engine.src.phase,
-			(int)pair.node[0].engine.closing, owner_name(pair.node[1].engine.owner), pair.node[1].engine.dst.phase);
+		fail_msg("cut at event %llu (owner %s): alpha %s phase %u closing %d, beta %s phase %u",
+			(unsigned long long)at, owner_name(before), owner_name(pair.node[0].engine.owner),
+			pair.node[0].engine.src.phase, (int)pair.node[0].engine.closing,
+			owner_name(pair.node[1].engine.owner), pair.node[1].engine.dst.phase);
 	}
 	if (before == OWNER_OWN || before == OWNER_PREPARING) {
 		assert_true(pair_runs_at(&pair, 0));
@@ -93,7 +94,7 @@ static void link_lost_at_every_event_leaves_exactly_one_runner(void **state)
 
 	(void)state;
 	/* The middle of the rounds is all alike: every event near the ends, every ninth between. */
-	for (uint64_t at = 0; at < n; at += at > 20 && at < n - 60 ? 9 : 1) {
+	for (uint64_t at = 0; at<n; at += at> 20 && at < n - 60 ? 9 : 1) {
 		link_lost_at_event(at, false);
 	}
 }
@@ -185,7 +186,7 @@ static void take_back_needs_fencing_and_then_runs_with_a_higher_gen(void **state
 	(void)state;
 	begin(false);
 	until_commit_is_lost(false);
-	pair_restart(&pair, 1, false);		/* the destination lost power: it knows nothing */
+	pair_restart(&pair, 1, false); /* the destination lost power: it knows nothing */
 	pair_run(&pair, 50000);
 	assert_int_equal(pair.node[0].engine.owner, OWNER_GIVEN);
 	assert_int_equal(engine_resolve(&pair.node[0].engine, &how, reason), ERR_REFUSED);
@@ -223,7 +224,7 @@ static void cancel_at_every_step_gives_the_running_vm_back(void **state)
 	uint64_t step, past = 0;
 
 	(void)state;
-	for (step = 0; past < 40; step += step > 20 && step < 3000 ? 37 : 1) {
+	for (step = 0; past<40; step += step> 20 && step < 3000 ? 37 : 1) {
 		enum err err;
 		enum owner owner;
 
@@ -563,7 +564,7 @@ static void operator_discards_a_ready_image_only_with_force(void **state)
 	assert_int_equal(engine_resolve(&pair.node[1].engine, &how, reason), ERR_OK);
 	pair_run(&pair, 5000);
 	pair.link.down = false;
-	assert_true(pair_until(&pair, source_done));	/* the source hears DECLINED */
+	assert_true(pair_until(&pair, source_done)); /* the source hears DECLINED */
 	assert_true(pair_runs_at(&pair, 0));
 	assert_sound("discard", 0);
 	pair_free(&pair);
@@ -616,7 +617,7 @@ static void stale_gen_is_refused_by_name(void **state)
 	begin(false);
 	pair_migrate(&pair, 0);
 	pair_migrate(&pair, 1);
-	pair.node[0].engine.gen = 1;		/* an old owner comes back to life */
+	pair.node[0].engine.gen = 1; /* an old owner comes back to life */
 	pair_begin(&pair, 0);
 	assert_true(pair_until(&pair, pair_settled));
 	assert_int_equal(pair_status(&pair, 0), MIG_STATUS_FAILED);
@@ -660,7 +661,7 @@ static void hand_over_that_takes_too_long_goes_back(void **state)
 	params.x_handover_timeout_ms = 5;
 	assert_int_equal(engine_params_set(&pair.node[0].engine, &params, reason), ERR_OK);
 	pair.node[1].device[0].fail_from = DEVICE_ERROR;
-	pair.node[1].device[0].arc_polls = 3000;	/* 30 ms */
+	pair.node[1].device[0].arc_polls = 3000; /* 30 ms */
 	pair_begin(&pair, 0);
 	assert_true(pair_until(&pair, pair_settled));
 	assert_int_equal(pair_status(&pair, 0), MIG_STATUS_FAILED);

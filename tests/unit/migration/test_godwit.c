@@ -16,8 +16,8 @@
 #include "tests/fake/fake_tls.h"
 #include "tests/fake/null_seal.h"
 
-#define STEP_US		20u
-#define STEPS_MAX	4000000u
+#define STEP_US	  20u
+#define STEPS_MAX 4000000u
 
 struct side {
 	struct fake_host host;
@@ -50,9 +50,18 @@ static void side_start(uint32_t n)
 	s->device.enabled = n == 0;
 	device = fake_device(&s->device);
 	config = (struct gw_config){
-		.slot = "slot0", .host = fake_host(&s->host), .vm = fake_vm(&s->vm), .devices = &device, .device_count = 1,
-		.streams = fake_net_streams(&net, n), .tls = fake_tls(&s->tls), .seal = &null_seal, .bitmap = s->bitmap,
-		.bitmap_words = GW_BITMAP_WORDS(FAKE_VM_PAGES), .own = n == 0, .autostart = true,
+		.slot = "slot0",
+		.host = fake_host(&s->host),
+		.vm = fake_vm(&s->vm),
+		.devices = &device,
+		.device_count = 1,
+		.streams = fake_net_streams(&net, n),
+		.tls = fake_tls(&s->tls),
+		.seal = &null_seal,
+		.bitmap = s->bitmap,
+		.bitmap_words = GW_BITMAP_WORDS(FAKE_VM_PAGES),
+		.own = n == 0,
+		.autostart = true,
 	};
 	if (gw_init(&s->gw, &config, reason) != ERR_OK) {
 		fail_msg("gw_init: %s", reason);
@@ -146,7 +155,8 @@ static void prepare(uint32_t n)
 	ask_ok(n, "{\"execute\":\"qmp_capabilities\"}\n");
 	(void)snprintf(command, sizeof(command),
 		"{\"execute\":\"migrate-set-parameters\",\"arguments\":{\"tls-hostname\":\"%s\",\"tls-authz\":\"%s\","
-		"\"max-bandwidth\":0,\"multifd-channels\":2}}\n", n == 0 ? "beta" : "alpha", n == 0 ? "beta" : "alpha");
+		"\"max-bandwidth\":0,\"multifd-channels\":2}}\n",
+		n == 0 ? "beta" : "alpha", n == 0 ? "beta" : "alpha");
 	ask_ok(n, command);
 }
 
@@ -155,8 +165,8 @@ static void migrate(uint32_t from)
 	uint64_t counter = fake_vm_counter(&sides[from].vm);
 
 	ask_ok(1 - from, "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:0:4444\"}}\n");
-	ask_ok(from, from == 0 ? "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n" :
-		"{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.1:4444\"}}\n");
+	ask_ok(from, from == 0 ? "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n"
+			       : "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.1:4444\"}}\n");
 	if (!answers(from, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"completed\"")) {
 		fail_msg("source: %s", sides[from].reply);
 	}
@@ -189,7 +199,8 @@ static void cut_connection_before_commit_leaves_the_vm_running_at_the_source(voi
 		uint64_t counter = fake_vm_counter(&sides[0].vm);
 
 		/* The third connection of this attempt is a data channel. */
-		fake_net_rule(&net, &(struct fake_rule){ .fault = FAKE_CUT, .conn = net.made + 1, .dir = FAKE_FORWARD, .at = at });
+		fake_net_rule(&net,
+			&(struct fake_rule){ .fault = FAKE_CUT, .conn = net.made + 1, .dir = FAKE_FORWARD, .at = at });
 		if (!sides[1].gw.engine.incoming) {
 			ask_ok(1, "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:0:4444\"}}\n");
 		}
@@ -217,8 +228,11 @@ static void flipped_bit_on_any_connection_leaves_the_vm_running_at_the_source(vo
 	prepare(1);
 	ask_ok(1, "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:0:4444\"}}\n");
 	for (uint32_t i = 0; i < 9; i++) {
-		fake_net_rule(&net, &(struct fake_rule){ .fault = FAKE_FLIP, .conn = net.made + i % 3, .dir = FAKE_FORWARD,
-			.at = i % 3 == 0 ? 300 + i * 20 : 300 + i * 97, .mask = (uint8_t)(1u << i % 8) });
+		fake_net_rule(&net, &(struct fake_rule){ .fault = FAKE_FLIP,
+					    .conn = net.made + i % 3,
+					    .dir = FAKE_FORWARD,
+					    .at = i % 3 == 0 ? 300 + i * 20 : 300 + i * 97,
+					    .mask = (uint8_t)(1u << i % 8) });
 		ask_ok(0, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n");
 		if (!answers(0, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"failed\"")) {
 			fail_msg("%u: source: %s", i, sides[0].reply);
@@ -247,18 +261,19 @@ static void network_that_fails_around_commit_resolves_itself_when_it_is_back(voi
 		if (!sides[1 - from].gw.engine.incoming) {
 			ask_ok(1 - from, "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:0:4444\"}}\n");
 		}
-		ask_ok(from, from == 0 ? "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n" :
-			"{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.1:4444\"}}\n");
+		ask_ok(from, from == 0 ? "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.2:4444\"}}\n"
+				       : "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:10.0.0.1:4444\"}}\n");
 		for (uint32_t n = 0; n < STEPS_MAX && gw_owner(&sides[from].gw) != when[i]; n++) {
 			step();
 		}
 		assert_int_equal(gw_owner(&sides[from].gw), when[i]);
 		net.down = true;
 		step_us = 500;
-		run(20000);		/* 10 s */
+		run(20000); /* 10 s */
 		step_us = STEP_US;
 		net.down = false;
-		moved = !answers(from, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"failed\"") || when[i] == OWNER_GONE;
+		moved = !answers(from, "{\"execute\":\"query-migrate\"}\n", "\"status\": \"failed\"") ||
+			when[i] == OWNER_GONE;
 		step_us = 200;
 		run(50000);
 		step_us = STEP_US;
@@ -274,10 +289,13 @@ static void network_that_fails_around_commit_resolves_itself_when_it_is_back(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(flipped_bit_on_any_connection_leaves_the_vm_running_at_the_source, setup, teardown),
-		cmocka_unit_test_setup_teardown(network_that_fails_around_commit_resolves_itself_when_it_is_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			flipped_bit_on_any_connection_leaves_the_vm_running_at_the_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			network_that_fails_around_commit_resolves_itself_when_it_is_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(vm_moves_there_and_back_by_qmp_over_the_whole_session, setup, teardown),
-		cmocka_unit_test_setup_teardown(cut_connection_before_commit_leaves_the_vm_running_at_the_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			cut_connection_before_commit_leaves_the_vm_running_at_the_source, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

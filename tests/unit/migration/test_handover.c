@@ -22,15 +22,18 @@ static bool has(const struct handover_arc *arc, enum handover_action action)
 }
 
 /** Call check for every arc there is. */
-static void walk(void (*check)(enum handover_side, enum owner, enum handover_event, enum owner, const struct handover_arc *))
+static void walk(
+	void (*check)(enum handover_side, enum owner, enum handover_event, enum owner, const struct handover_arc *))
 {
 	for (uint32_t s = 0; s < 2; s++) {
 		for (int state = 0; state < OWNER_COUNT; state++) {
 			for (int ev = 0; ev < HANDOVER_EV_COUNT; ev++) {
-				const struct handover_arc *arc = handover_arc(sides[s], (enum owner)state, (enum handover_event)ev);
+				const struct handover_arc *arc =
+					handover_arc(sides[s], (enum owner)state, (enum handover_event)ev);
 
 				if (arc != NULL) {
-					check(sides[s], (enum owner)state, (enum handover_event)ev, (enum owner)(arc->next_plus_one - 1), arc);
+					check(sides[s], (enum owner)state, (enum handover_event)ev,
+						(enum owner)(arc->next_plus_one - 1), arc);
 				}
 			}
 		}
@@ -58,12 +61,13 @@ static void unlisted_event_changes_nothing(void **state)
 	}
 }
 
-static void check_given(enum handover_side side, enum owner from, enum handover_event ev, enum owner to,
-			const struct handover_arc *arc)
+static void check_given(
+	enum handover_side side, enum owner from, enum handover_event ev, enum owner to, const struct handover_arc *arc)
 {
 	(void)arc;
 	if (side == HANDOVER_SRC && from == OWNER_GIVEN && to != OWNER_GIVEN) {
-		assert_true((ev == HANDOVER_EV_TAKEN && to == OWNER_GONE) || (ev == HANDOVER_EV_DECLINED && to == OWNER_OWN) ||
+		assert_true((ev == HANDOVER_EV_TAKEN && to == OWNER_GONE) ||
+			    (ev == HANDOVER_EV_DECLINED && to == OWNER_OWN) ||
 			    (ev == HANDOVER_EV_TAKE_BACK && to == OWNER_OWN));
 	}
 	if (side == HANDOVER_SRC && from == OWNER_GONE && to != OWNER_GONE) {
@@ -78,8 +82,8 @@ static void only_the_destinations_answer_or_a_fenced_operator_leaves_given(void 
 	assert_null(handover_arc(HANDOVER_SRC, OWNER_GIVEN, HANDOVER_EV_CANCEL));
 }
 
-static void check_declined(enum handover_side side, enum owner from, enum handover_event ev, enum owner to,
-			   const struct handover_arc *arc)
+static void check_declined(
+	enum handover_side side, enum owner from, enum handover_event ev, enum owner to, const struct handover_arc *arc)
 {
 	(void)from;
 	(void)ev;
@@ -100,8 +104,8 @@ static void declined_is_said_in_void_alone_and_void_never_leaves(void **state)
 	walk(check_declined);
 }
 
-static void check_run(enum handover_side side, enum owner from, enum handover_event ev, enum owner to,
-		      const struct handover_arc *arc)
+static void check_run(
+	enum handover_side side, enum owner from, enum handover_event ev, enum owner to, const struct handover_arc *arc)
 {
 	(void)ev;
 	if (has(arc, HANDOVER_DO_START_VM) || has(arc, HANDOVER_DO_GIVE_BACK)) {
@@ -129,8 +133,8 @@ static void vm_is_started_only_where_it_may_run(void **state)
 
 static uint32_t arcs;
 
-static void count(enum handover_side side, enum owner from, enum handover_event ev, enum owner to,
-		  const struct handover_arc *arc)
+static void count(
+	enum handover_side side, enum owner from, enum handover_event ev, enum owner to, const struct handover_arc *arc)
 {
 	(void)side;
 	(void)from;

@@ -39,7 +39,8 @@ static void running_vm_moves(void **state)
 	assert_true(info.ram.zero_pages > 0 && info.ram.normal_pages > 1000);
 	assert_true(info.downtime_us > 0);
 	assert_int_equal(info.downtime_us, info.downtime.stop + info.downtime.device + info.downtime.last_pages +
-		info.downtime.vm_state + info.downtime.load + info.downtime.commit + info.downtime.run);
+						   info.downtime.vm_state + info.downtime.load + info.downtime.commit +
+						   info.downtime.run);
 	assert_string_equal(info.error_desc, "");
 }
 

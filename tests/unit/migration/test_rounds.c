@@ -38,7 +38,10 @@ static void what_fits_the_limit_converges(void **state)
 {
 	struct rounds r = measured(100);
 	struct migration_params p = { .downtime_limit_ms = 50 };
-	struct fixed_cost cost = { .vcpu_stop_us = 1000, .device_stop_us = 20000, .device_load_us = 10000, .rtt_us = 1000,
+	struct fixed_cost cost = { .vcpu_stop_us = 1000,
+		.device_stop_us = 20000,
+		.device_load_us = 10000,
+		.rtt_us = 1000,
 		.state_bytes = 100000 };
 	struct forecast f = rounds_forecast(&r, &p, 100, &cost, text);
 
@@ -61,19 +64,20 @@ static void device_longer_than_the_limit_is_the_reason(void **state)
 
 	(void)state;
 	assert_false(rounds_forecast(&r, &p, 1, &cost, text).converged);
-	assert_string_equal(text,
-		"cannot converge, because stopping and loading alone takes 400 ms (devices 400 ms) of downtime-limit 300 ms");
+	assert_string_equal(text, "cannot converge, because stopping and loading alone takes 400 ms (devices 400 ms) "
+				  "of downtime-limit 300 ms");
 }
 
 static void guest_faster_than_the_link_is_the_reason(void **state)
 {
-	struct rounds r = measured(10000);		/* 50000 pages a second: 200 MB/s */
+	struct rounds r = measured(10000); /* 50000 pages a second: 200 MB/s */
 	struct migration_params p = { .downtime_limit_ms = 300 };
 	struct fixed_cost cost = { 0 };
 
 	(void)state;
 	assert_false(rounds_forecast(&r, &p, 10000, &cost, text).converged);
-	assert_non_null(strstr(text, "cannot converge, because the guest writes 200000 KiB/s and the link carries 97656 KiB/s"));
+	assert_non_null(strstr(
+		text, "cannot converge, because the guest writes 200000 KiB/s and the link carries 97656 KiB/s"));
 	p.avail_switchover_bandwidth = 1000000000;
 	assert_true(rounds_forecast(&r, &p, 10000, &cost, text).converged);
 }

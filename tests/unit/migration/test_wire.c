@@ -33,7 +33,9 @@ static uint8_t *exact(const uint8_t *bytes, size_t len)
 
 static struct ctrl message_of(uint16_t type)
 {
-	struct ctrl m = { .type = type, .number = 7, .source_boot = 0x1122334455667788u, .random = 42, .gen = 9, .epoch = 3 };
+	struct ctrl m = {
+		.type = type, .number = 7, .source_boot = 0x1122334455667788u, .random = 42, .gen = 9, .epoch = 3
+	};
 
 	if (type == CTRL_READY || type == CTRL_COMMIT) {
 		memset(m.digest, 0x5a, sizeof(m.digest));
@@ -96,7 +98,7 @@ static void message_with_unknown_type_flag_or_reserved_bits_is_refused(void **st
 	bytes[len - 1] = 0x80;
 	assert_int_equal(ctrl_decode(CTRL_COMMIT, bytes, len, &out), ERR_BAD_RECORD);
 	bytes[len - 1] = 0;
-	bytes[32] = 1;		/* reserved word */
+	bytes[32] = 1; /* reserved word */
 	assert_int_equal(ctrl_decode(CTRL_COMMIT, bytes, len, &out), ERR_BAD_RECORD);
 }
 
@@ -116,10 +118,20 @@ static void text_of_the_peer_is_made_printable(void **state)
 
 static struct geometry geometry_here(void)
 {
-	struct vm_desc vm = { .ram = { { 0x40000, 1024 }, { 0x80000, 512 } }, .ram_region_count = 2, .page_count = 1536,
-		.vcpu_count = 2, .timer_hz = 62500000, .gic_lr_count = 4, .gic_prio_bits = 5, .id_regs = { 1, 2 },
-		.id_reg_names = { "ID_AA64PFR0_EL1", "ID_AA64MMFR0_EL1" }, .id_reg_count = 2, .name = "flight" };
-	struct device_desc d = { .id = "0000:00:01.0", .type = "edu", .vendor_id = 0x1234, .device_id = 0x11e8, .state_version = 3 };
+	struct vm_desc vm = { .ram = { { 0x40000, 1024 }, { 0x80000, 512 } },
+		.ram_region_count = 2,
+		.page_count = 1536,
+		.vcpu_count = 2,
+		.timer_hz = 62500000,
+		.gic_lr_count = 4,
+		.gic_prio_bits = 5,
+		.id_regs = { 1, 2 },
+		.id_reg_names = { "ID_AA64PFR0_EL1", "ID_AA64MMFR0_EL1" },
+		.id_reg_count = 2,
+		.name = "flight" };
+	struct device_desc d = {
+		.id = "0000:00:01.0", .type = "edu", .vendor_id = 0x1234, .device_id = 0x11e8, .state_version = 3
+	};
 	struct geometry g;
 
 	geometry_make(&g, &vm);
@@ -153,17 +165,17 @@ static void equal_geometry_is_accepted(void **state)
 
 	(void)state;
 	assert_int_equal(geometry_verdict(&g), ERR_OK);
-	g.vm.gic_lr_count = 16;		/* informative */
+	g.vm.gic_lr_count = 16; /* informative */
 	assert_int_equal(geometry_verdict(&g), ERR_OK);
 }
 
-#define DIFFERS(change, text)						\
-	do {								\
-		struct geometry g = geometry_here();			\
-									\
-		change;							\
-		assert_int_equal(geometry_verdict(&g), ERR_MISMATCH);	\
-		assert_string_equal(reason, text);			\
+#define DIFFERS(change, text)                                                                                          \
+	do {                                                                                                           \
+		struct geometry g = geometry_here();                                                                   \
+                                                                                                                       \
+		change;                                                                                                \
+		assert_int_equal(geometry_verdict(&g), ERR_MISMATCH);                                                  \
+		assert_string_equal(reason, text);                                                                     \
 	} while (0)
 
 static void each_difference_is_named_with_both_values(void **state)
@@ -218,7 +230,7 @@ static void every_truncation_of_geometry_is_refused(void **state)
 		enum err err = geometry_decode(copy, n, &out, reason);
 
 		free(copy);
-		if (err == ERR_OK) {		/* cut between two records, the rest optional: it must then differ or be whole */
+		if (err == ERR_OK) { /* cut between two records, the rest optional: it must then differ or be whole */
 			err = geometry_compare(&own, &out, reason);
 			assert_true(n + 8 == len ? err == ERR_OK : err != ERR_OK);
 			out = untouched;
@@ -235,18 +247,18 @@ static void geometry_records_that_are_malformed_are_refused(void **state)
 	size_t len = geometry_bytes(&g, bytes);
 
 	(void)state;
-	store_le16(bytes + len, 0x8077);	/* unknown, mandatory */
+	store_le16(bytes + len, 0x8077); /* unknown, mandatory */
 	store_le16(bytes + len + 2, 0);
 	assert_int_equal(geometry_decode(bytes, len + 4, &out, reason), ERR_UNSUPPORTED);
-	store_le16(bytes + len, 0x0077);	/* unknown, may be skipped */
+	store_le16(bytes + len, 0x0077); /* unknown, may be skipped */
 	assert_int_equal(geometry_decode(bytes, len + 4, &out, reason), ERR_OK);
-	store_le16(bytes + len, 0x8003);	/* a second count of vCPUs */
+	store_le16(bytes + len, 0x8003); /* a second count of vCPUs */
 	store_le16(bytes + len + 2, 4);
 	store_le32(bytes + len + 4, 2);
 	assert_int_equal(geometry_decode(bytes, len + 8, &out, reason), ERR_BAD_RECORD);
 	bytes[0] ^= 1;
 	assert_int_equal(geometry_decode(bytes, len, &out, reason), ERR_BAD_RECORD);
-	for (size_t i = 0; i < len; i++) {	/* any one byte: an answer, never more */
+	for (size_t i = 0; i < len; i++) { /* any one byte: an answer, never more */
 		(void)geometry_bytes(&g, bytes);
 		bytes[i] ^= 0xff;
 		(void)!geometry_decode(bytes, len, &out, reason);
@@ -255,8 +267,8 @@ static void geometry_records_that_are_malformed_are_refused(void **state)
 
 /* ---- RAM frames ---- */
 
-#define PAGES		3000u
-#define CHANNELS	2u
+#define PAGES	 3000u
+#define CHANNELS 2u
 
 static uint8_t ram_bytes[FRAME_PAYLOAD_MAX + 64];
 
@@ -387,9 +399,10 @@ static void differing_totals_are_named(void **state)
 
 static void uri_is_numeric_tcp(void **state)
 {
-	static const char *const bad[] = { "", "tcp:", "tcp:1.2.3.4", "tcp:1.2.3.4:", "tcp:1.2.3.4:0", "tcp:1.2.3.4:65536",
-		"tcp:1.2.3:4444", "tcp:1.2.3.4.5:4444", "tcp:1.2.3.256:4444", "tcp:1..3.4:4444", "tcp:host:4444", "unix:/x",
-		"tcp:1.2.3.4:44x4", "tcp:0:4444", "tcp:1.2.3.4444:1", "exec:reboot", "tcp:1.2.3.4:99999999999999999999",
+	static const char *const bad[] = { "", "tcp:", "tcp:1.2.3.4", "tcp:1.2.3.4:", "tcp:1.2.3.4:0",
+		"tcp:1.2.3.4:65536", "tcp:1.2.3:4444", "tcp:1.2.3.4.5:4444", "tcp:1.2.3.256:4444", "tcp:1..3.4:4444",
+		"tcp:host:4444", "unix:/x", "tcp:1.2.3.4:44x4", "tcp:0:4444", "tcp:1.2.3.4444:1", "exec:reboot",
+		"tcp:1.2.3.4:99999999999999999999",
 		"tcp:1.2.3.4:44444444444444444444444444444444444444444444444444444444444444" };
 	struct net_addr addr = { { 9, 9, 9, 9 }, 9 };
 
