@@ -24,6 +24,7 @@ struct pump_plan {
 	bool small;			/* pieces of a few hundred bytes at most */
 	bool expect_no_connection;
 	bool expect_stall;		/* the wire is cut: abort on a stall */
+	uint64_t hostile_us;		/* forged frames come: go on for so long, whatever arrives or ends */
 };
 
 struct buffer {
@@ -32,7 +33,6 @@ struct buffer {
 };
 
 struct pump {
-	const struct pump_plan *plan;
 	stream_id stream;
 	bool open, ended, closed, aborted;
 	enum stream_end how;
@@ -41,6 +41,7 @@ struct pump {
 	struct buffer buffers[BUFFER_COUNT];
 };
 
+static struct pump_plan plan;
 static struct pump pump;
 
 static uint8_t pattern(uint32_t from, uint64_t at)
@@ -60,7 +61,7 @@ static void on_connected(void *owner, stream_id s)
 	struct node *n = owner;
 
 	NODE_CHECK(n, n->index == 0 && s == pump.stream && !pump.open);
-	NODE_CHECK(n, !pump.plan->expect_no_connection);
+	NODE_CHECK(n, !plan.expect_no_connection);
 	pump.open = true;
 }
 
@@ -68,12 +69,13 @@ static bool on_accepted(void *owner, stream_id s, const struct net_addr *peer)
 {
 	struct node *n = owner;
 
-	NODE_CHECK(n, n->index == 1 && !pump.plan->expect_no_connection);
+	NODE_CHECK(n, n->index == 1 && !plan.expect_no_connection);
 	NODE_CHECK(n, memcmp(peer->ip, wire_ip[0], 4) == 0 && peer->port != 0);
-	if (pump.open) {
+	if (pump.open && plan.hostile_us == 0) {
 		return false;
 	}
 	pump.stream = s;
+	pump.ended = pump.aborted = false;
 	pump.open = true;
 	return true;
 }
@@ -82,6 +84,9 @@ static void on_received(void *owner, stream_id s, const uint8_t *bytes, size_t l
 {
 	struct node *n = owner;
 
+	if (plan.hostile_us != 0) {
+		return;		/* TCP believes what carries its checksum; the session's seal does not */
+	}
 	NODE_CHECK(n, s == pump.stream && !pump.ended && len_bytes > 0);
 	for (size_t i = 0; i < len_bytes; i++) {
 		if (bytes[i] != pattern(1 - n->index, pump.received_bytes + i)) {
@@ -89,7 +94,7 @@ static void on_received(void *owner, stream_id s, const uint8_t *bytes, size_t l
 		}
 	}
 	pump.received_bytes += len_bytes;
-	NODE_CHECK(n, pump.received_bytes <= pump.plan->total_bytes);
+	NODE_CHECK(n, pump.received_bytes <= plan.total_bytes);
 }
 
 static void on_released(void *owner, stream_id s, uint32_t cookie)
@@ -108,6 +113,13 @@ static void on_ended(void *owner, stream_id s, enum stream_end how)
 {
 	struct node *n = owner;
 
+	if (plan.hostile_us != 0) {
+		if (how == STREAM_END_FIN) {
+			n->streams.ops->abort(n->streams.ctx, s);
+		}
+		pump.ended = pump.ended || s == pump.stream;
+		return;
+	}
 	NODE_CHECK(n, s == pump.stream && !pump.ended);
 	NODE_CHECK(n, !pump.aborted);
 	pump.ended = true;
@@ -122,13 +134,10 @@ static const struct stream_events events = {
 	.ended = on_ended,
 };
 
-static struct pump_plan plan;
-
 static void pump_start(struct node *n)
 {
 	struct net_addr to = { .port = PORT };
 
-	pump.plan = &plan;
 	pump.stream = STREAM_NONE;
 	if (n->index == 1) {
 		NODE_CHECK(n, n->streams.ops->listen(n->streams.ctx, PORT, &events, n) == ERR_OK);
@@ -210,10 +219,37 @@ static void pump_abort(struct node *n)
 	pump.aborted = true;
 }
 
+/** Under forged frames: pump, begin again when the connection is gone, and give everything back at the end. */
+static uint64_t hostile_poll(struct node *n)
+{
+	bool over = n->now_us > plan.hostile_us;
+
+	if (pump.open && !pump.ended && !pump.aborted) {
+		pump.sent_bytes = 0;
+		pump_send(n);
+		if (over) {
+			pump_abort(n);
+		}
+	} else if (n->index == 0 && !over && pump.ended) {
+		struct net_addr to = { .port = PORT };
+
+		memcpy(to.ip, wire_ip[1], sizeof(to.ip));
+		if (n->streams.ops->connect(n->streams.ctx, &to, &events, n, &pump.stream) == ERR_OK) {
+			pump.open = pump.ended = false;
+		}
+	}
+	n->done = n->now_us > plan.hostile_us + 10000000 && all_released();
+	return 1000;
+}
+
 static uint64_t pump_poll(struct node *n)
 {
 	uint32_t unacked_bytes;
 	uint64_t stalled_us;
+
+	if (plan.hostile_us != 0) {
+		return hostile_poll(n);
+	}
 
 	if (plan.expect_no_connection) {
 		n->done = n->index == 1 || (pump.ended && pump.how == STREAM_END_TIMEOUT);
@@ -359,9 +395,141 @@ static void nobody_but_a_peer_gets_a_connection(void **state)
 	(void)wire_run(&c);
 }
 
+/* Headers, flags, lengths and options at random, with good checksums: no invariant of lwIP breaks, nothing leaks. */
+static void forged_frames_break_nothing(void **state)
+{
+	(void)state;
+	plan = (struct pump_plan){ .total_bytes = UINT32_MAX, .copies = true, .hostile_us = 1000000 };
+	for (uint64_t seed = 200; seed < 210; seed++) {
+		struct wire_config c = bad_wire(seed);
+
+		c.forge_permille = seed % 2 == 0 ? 300 : 20;
+		c.mtu = seed % 4 < 2 ? 1500 : 9000;
+		(void)wire_run(&c);
+	}
+}
+
+/* ---- a crowd: more connections than there are streams ---- */
+
+#define CROWD	(STREAM_COUNT_MAX + 6u)
+
+static struct {
+	stream_id streams[CROWD];
+	uint32_t opened, connected, accepted, ended;
+	bool closing;
+} crowd;
+
+static void crowd_connected(void *owner, stream_id s)
+{
+	(void)owner;
+	(void)s;
+	crowd.connected++;
+}
+
+/* Every third visitor is sent away. */
+static bool crowd_accepted(void *owner, stream_id s, const struct net_addr *peer)
+{
+	struct node *n = owner;
+
+	(void)peer;
+	NODE_CHECK(n, crowd.accepted < CROWD);
+	crowd.streams[crowd.accepted] = s;
+	return crowd.accepted++ % 3 != 2;
+}
+
+static void crowd_received(void *owner, stream_id s, const uint8_t *bytes, size_t len_bytes)
+{
+	struct node *n = owner;
+
+	(void)s;
+	(void)bytes;
+	node_fail(n, "%zu bytes nobody sent", len_bytes);
+}
+
+static void crowd_released(void *owner, stream_id s, uint32_t cookie)
+{
+	(void)owner;
+	(void)s;
+	(void)cookie;
+}
+
+static void crowd_ended(void *owner, stream_id s, enum stream_end how)
+{
+	struct node *n = owner;
+
+	crowd.ended++;
+	if (how == STREAM_END_FIN) {
+		n->streams.ops->close(n->streams.ctx, s);
+	}
+}
+
+static const struct stream_events crowd_events = {
+	.connected = crowd_connected,
+	.accepted = crowd_accepted,
+	.received = crowd_received,
+	.released = crowd_released,
+	.ended = crowd_ended,
+};
+
+static void crowd_start(struct node *n)
+{
+	struct net_addr to = { .port = PORT };
+
+	if (n->index == 1) {
+		NODE_CHECK(n, n->streams.ops->listen(n->streams.ctx, PORT, &crowd_events, n) == ERR_OK);
+		return;
+	}
+	memcpy(to.ip, wire_ip[1], sizeof(to.ip));
+	for (uint32_t i = 0; i < CROWD; i++) {
+		enum err err = n->streams.ops->connect(n->streams.ctx, &to, &crowd_events, n, &crowd.streams[i]);
+
+		NODE_CHECK(n, err == (i < STREAM_COUNT_MAX ? ERR_OK : ERR_FULL));
+		crowd.opened += err == ERR_OK ? 1 : 0;
+	}
+}
+
+static uint64_t crowd_poll(struct node *n)
+{
+	if (n->index == 0 && n->now_us > 10000000 && !crowd.closing) {
+		crowd.closing = true;
+		for (uint32_t i = 0; i < crowd.opened; i++) {
+			n->streams.ops->close(n->streams.ctx, crowd.streams[i]);
+		}
+	}
+	if (n->index == 1 && n->now_us > 15000000) {
+		/* Somebody may have given up without a word that reached us: the session has a deadline for such. */
+		for (uint32_t i = 0; i < crowd.accepted; i++) {
+			n->streams.ops->abort(n->streams.ctx, crowd.streams[i]);
+		}
+	}
+	if (n->now_us > 20000000) {
+		/* Who found the backlog full twelve times has been told so. */
+		NODE_CHECK(n, n->index == 1 || (crowd.connected >= 20 && crowd.connected <= STREAM_COUNT_MAX));
+		NODE_CHECK(n, n->index == 0 || (crowd.accepted >= 20 && crowd.accepted <= STREAM_COUNT_MAX));
+		NODE_CHECK(n, n->index == 1 || crowd.ended >= STREAM_COUNT_MAX);
+		for (uint32_t i = 0; i < STREAM_COUNT_MAX; i++) {
+			NODE_CHECK(n, n->transport.streams.streams[i].state == STREAM_STATE_FREE);
+		}
+		n->done = true;
+	}
+	return 100000;
+}
+
+/* The backlog is two, so most SYNs come again; every connection ends one way or another, and the table is empty after. */
+static void crowd_is_served_within_bounds_and_leaves_nothing(void **state)
+{
+	struct wire_config c = quiet_wire(7);
+
+	(void)state;
+	c.host[0] = c.host[1] = (struct wire_program){ .start = crowd_start, .poll = crowd_poll };
+	(void)wire_run(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forged_frames_break_nothing),
+		cmocka_unit_test(crowd_is_served_within_bounds_and_leaves_nothing),
 		cmocka_unit_test(megabyte_each_way_arrives_on_a_quiet_wire),
 		cmocka_unit_test(megabyte_each_way_arrives_through_loss_and_reordering),
 		cmocka_unit_test(many_small_pieces_arrive),

@@ -87,6 +87,74 @@ static void land(struct flight *f)
 	flights[flight_count] = done;
 }
 
+static uint32_t sum_words(uint32_t sum, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
+	}
+	return sum;
+}
+
+static void store_sum(uint8_t *at, uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	store_be16(at, (uint16_t)~sum);
+}
+
+/** RFC 791 and RFC 9293 checksums over whatever the fields now say, as far as the frame reaches. */
+static void fix_sums(uint8_t *frame, size_t len)
+{
+	size_t tcp_len;
+
+	if (len < 54 || load_be16(frame + 12) != 0x0800) {
+		return;
+	}
+	store_be16(frame + 24, 0);
+	store_sum(frame + 24, sum_words(0, frame + 14, 20));
+	tcp_len = MIN((size_t)load_be16(frame + 16), len - 14);
+	if (tcp_len < 40) {
+		return;
+	}
+	tcp_len -= 20;
+	store_be16(frame + 50, 0);
+	store_sum(frame + 50, sum_words((uint32_t)tcp_len + 6, frame + 26, 8 + tcp_len));
+}
+
+/** What an attacker on the wire would send: headers changed, lengths, flags, options, with checksums that hold. */
+static void forge(struct wire *w, uint32_t from, const uint8_t *bytes, size_t len, uint64_t depart_us)
+{
+	uint8_t frame[NIC_FRAME_BYTES_MAX];
+	uint64_t changes = 1 + wire_random(w) % 3;
+
+	memcpy(frame, bytes, len);
+	for (uint64_t i = 0; i < changes; i++) {
+		size_t at = 12 + wire_random(w) % (MIN(len, (size_t)80) - 12);
+
+		switch (wire_random(w) % 4) {
+		case 0:
+			frame[at] = (uint8_t)wire_random(w);
+			break;
+		case 1:
+			frame[at] ^= (uint8_t)(1u << wire_random(w) % 8);
+			break;
+		case 2:
+			if (len >= 54) {
+				frame[47] = (uint8_t)wire_random(w);	/* flags */
+			}
+			break;
+		default:
+			len -= wire_random(w) % (len - 13);	/* a cut behind the Ethernet header */
+			if (len >= 34 && wire_random(w) % 2 == 0) {
+				store_be16(frame + 16, (uint16_t)(len - 14));
+			}
+			break;
+		}
+	}
+	fix_sums(frame, len);
+	launch(w, from, frame, len, depart_us);
+}
+
 static void on_frame(struct wire *w, uint32_t from, const uint8_t *bytes, size_t len)
 {
 	const struct wire_config *c = w->config;
@@ -104,6 +172,9 @@ static void on_frame(struct wire *w, uint32_t from, const uint8_t *bytes, size_t
 		return;
 	}
 	launch(w, from, bytes, len, depart_us);
+	if (chance(w, c->forge_permille)) {
+		forge(w, from, bytes, len, depart_us);
+	}
 	if (chance(w, c->duplicate_permille)) {
 		launch(w, from, bytes, len, depart_us);
 	}

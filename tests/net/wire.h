@@ -29,6 +29,7 @@ struct wire_config {
 	uint64_t seed;
 	uint32_t mtu;
 	uint32_t loss_permille, duplicate_permille, corrupt_permille;
+	uint32_t forge_permille;	/* frames that a changed copy with good checksums comes along with */
 	uint32_t delay_us;		/* one way */
 	uint32_t jitter_us;		/* uniform, on top: reorders */
 	uint32_t bytes_per_us;		/* of each direction */
