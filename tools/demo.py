@@ -132,9 +132,8 @@ def run(args, out):
         check(not faults, "guest: " + "; ".join(faults[:4]))
         check(gap == 0, f"guest reports: gap of {gap} between n={before[-1]['n']} and n={after[0]['n']}")
         check(report["rounds"] >= args.rounds, f"{report['rounds']} rounds, wanted at least {args.rounds}")
-        check(after[-1]["dma_done"] > before[-1]["dma_done"], "the device did no DMA on beta")
-        check(after[-1]["counter0"] > before[-1]["counter0"] and after[-1]["counter1"] > before[-1]["counter1"],
-              "a vCPU does not count on beta")
+        still = boards.standing_still(after[len(after) // 2:])
+        check(not still, f"on beta these stand still: {', '.join(still)}; last report: {after[-1]}")
         check(report["source_status"] == "postmigrate", f"alpha is {report['source_status']}, not postmigrate")
         check(report["destination_status"] == "running", f"beta is {report['destination_status']}, not running")
         refusal = alpha.refused("cont")

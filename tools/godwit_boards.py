@@ -97,6 +97,12 @@ def report_faults(reports):
     return faults
 
 
+def standing_still(reports):
+    """Counters that did not move between the first and the last of these reports: the names."""
+    first, last = reports[0], reports[-1]
+    return [field for field in COUNTER_FIELDS if last.get(field, 0) <= first.get(field, 0)]
+
+
 # ---- lines from a socket ----
 
 class LineReader:

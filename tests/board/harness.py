@@ -146,11 +146,14 @@ def move(source, destination, **parameters):
     return finish(source, destination)
 
 
-def check_goes_on(board, count=3, timeout_s=30.0):
-    """The guest reports on this board from now on."""
+def check_goes_on(board, count=4, timeout_s=30.0):
+    """The guest reports on this board from now on, and everything it counts moves: both vCPUs, timer, SGIs, DMA."""
     since = board.mark()
     check_equal(board.execute("query-status"), {"status": "running", "running": True}, f"query-status of {board.name}")
-    return board.wait_reports(count, timeout_s, since)
+    reports = board.wait_reports(count, timeout_s, since)
+    still = boards.standing_still(reports)
+    check(not still, f"on {board.name} these stand still: {', '.join(still)}; last report: {reports[-1]}")
+    return reports
 
 
 def check_silent(board, seconds=1.5):

@@ -66,7 +66,7 @@ def vm_goes_there_and_back_ten_times():
         for n in range(10):
             for source, destination in ((alpha, beta), (beta, alpha)):
                 _, incoming = move(source, destination)
-                check_goes_on(destination, 2)
+                check_goes_on(destination)
         check_guest(all_reports(alpha, beta))
         check_equal(incoming["gen"], 21, "gen after twenty owners")
 
