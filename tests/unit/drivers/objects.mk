@@ -4,3 +4,4 @@ fake-src += tests/fake/fake_edu.c
 fake-src += tests/fake/fake_mmio.c
 
 unit-tests += tests/unit/drivers/test_edu
+unit-tests += tests/unit/drivers/test_smmuv3
