@@ -108,8 +108,8 @@ def start(lab_, name, number, **options):
 
 def pair(lab_, alpha=None, beta=None, guest=True, **both):
     """alpha owns the VM and runs it, beta waits; both up to QMP, the guest up to its third report."""
-    a = start(lab_, "alpha", 1, **{"autostart": True, **both, **(alpha or {})})
     b = start(lab_, "beta", 2, **{**both, **(beta or {})})
+    a = start(lab_, "alpha", 1, **{"autostart": True, **both, **(alpha or {})})
     if guest:
         check_guest(a.wait_reports(3, BOOT_TIMEOUT_S))
     return a, b
