@@ -4,14 +4,14 @@
 #include <string.h>
 
 /* 1.3.6.1.4.1.55555.1.x in DER, without tag and length (X.690, 8.19). */
-#define ROLE_OID_BYTES	10u
+#define ROLE_OID_BYTES 10u
 static const uint8_t role_oid[][ROLE_OID_BYTES] = {
 	[TLS_SOURCE] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xb2, 0x03, 0x01, 0x01 },
 	[TLS_DESTINATION] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xb2, 0x03, 0x01, 0x02 },
 };
 
 static const char host_prefix[] = "godwit:host/";
-#define HOST_PREFIX_LEN	(sizeof(host_prefix) - 1)
+#define HOST_PREFIX_LEN (sizeof(host_prefix) - 1)
 
 bool certificate_has_role(const mbedtls_x509_crt *crt, enum tls_role role)
 {
@@ -20,7 +20,8 @@ bool certificate_has_role(const mbedtls_x509_crt *crt, enum tls_role role)
 	for (uint32_t i = 0; i < CERTIFICATE_NAMES_MAX && usage != NULL; i++) {
 		const mbedtls_x509_buf *oid = &usage->buf;
 
-		if (oid->p != NULL && oid->len == ROLE_OID_BYTES && memcmp(oid->p, role_oid[role], ROLE_OID_BYTES) == 0) {
+		if (oid->p != NULL && oid->len == ROLE_OID_BYTES &&
+			memcmp(oid->p, role_oid[role], ROLE_OID_BYTES) == 0) {
 			return true;
 		}
 		usage = usage->next;
@@ -50,7 +51,8 @@ static enum err copy_id(const uint8_t *id, size_t len, char out[HOST_ID_MAX])
 
 static bool is_host_uri(const mbedtls_x509_buf *name)
 {
-	return name->p != NULL && name->tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER) &&
+	return name->p != NULL &&
+	       name->tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER) &&
 	       name->len >= HOST_PREFIX_LEN && memcmp(name->p, host_prefix, HOST_PREFIX_LEN) == 0;
 }
 

@@ -11,7 +11,7 @@
 #include "core/base/limits.h"
 #include "migration/session/tls.h"
 
-#define CERTIFICATE_NAMES_MAX	16u	/* alternative names and usages looked at */
+#define CERTIFICATE_NAMES_MAX 16u /* alternative names and usages looked at */
 
 /** True if the certificate names the usage of that role; neither absence nor "any" counts. */
 bool certificate_has_role(const mbedtls_x509_crt *crt, enum tls_role role);

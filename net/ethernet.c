@@ -6,8 +6,8 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 
-#define MTU_BYTES_MIN		576u	/* RFC 791 */
-#define ETHERNET_HEADER_BYTES	14u
+#define MTU_BYTES_MIN	      576u /* RFC 791 */
+#define ETHERNET_HEADER_BYTES 14u
 
 _Static_assert((ETHERNET_TX_COUNT_MAX & (ETHERNET_TX_COUNT_MAX - 1u)) == 0, "ring indices wrap");
 
@@ -40,7 +40,7 @@ static err_t refuse(struct ethernet *e)
 }
 
 static enum err queue(struct ethernet *e, const struct nic_segment *segments, uint32_t count, struct pbuf *p,
-		      struct ethernet_join *join)
+	struct ethernet_join *join)
 {
 	enum err err = e->nic.ops->send(e->nic.ctx, segments, count);
 
@@ -124,7 +124,7 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
 static const ip4_addr_t *next_hop(const struct netif *netif, const ip4_addr_t *to)
 {
 	if (!ip4_addr_net_eq(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
-	    !ip4_addr_isany_val(*netif_ip4_gw(netif))) {
+		!ip4_addr_isany_val(*netif_ip4_gw(netif))) {
 		return netif_ip4_gw(netif);
 	}
 	return to;
@@ -212,8 +212,8 @@ static ip4_addr_t address(const uint8_t ip[4])
 	return a;
 }
 
-enum err ethernet_init(struct ethernet *e, const struct nic *nic, const uint8_t ip[4], const uint8_t mask[4],
-		       const uint8_t gateway[4])
+enum err ethernet_init(
+	struct ethernet *e, const struct nic *nic, const uint8_t ip[4], const uint8_t mask[4], const uint8_t gateway[4])
 {
 	ip4_addr_t own = address(ip), net = address(mask), gw = address(gateway);
 

@@ -9,12 +9,12 @@
 
 #include "core/base/err.h"
 
-#define FILTER_PEER_COUNT_MAX	16u
+#define FILTER_PEER_COUNT_MAX 16u
 
 struct filter {
-	uint8_t ip[4];		/* own */
+	uint8_t ip[4]; /* own */
 	uint8_t peers[FILTER_PEER_COUNT_MAX][4];
-	uint32_t peer_count;	/* 0: everyone may open a connection */
+	uint32_t peer_count; /* 0: everyone may open a connection */
 };
 
 /** Replace the peers that may open connections. ERR_FULL above FILTER_PEER_COUNT_MAX: nothing changed. */

@@ -41,8 +41,8 @@ u32_t sys_now(void)
 }
 
 /** ISN = M + F(addresses, ports, key), M counting every 4 microseconds: RFC 6528, 3. */
-uint32_t lwip_hook_isn(const struct ip4_addr *local_ip, uint16_t local_port, const struct ip4_addr *remote_ip,
-		       uint16_t remote_port)
+uint32_t lwip_hook_isn(
+	const struct ip4_addr *local_ip, uint16_t local_port, const struct ip4_addr *remote_ip, uint16_t remote_port)
 {
 	uint8_t tuple[12];
 

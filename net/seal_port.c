@@ -11,8 +11,8 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 
-#define HMAC_BLOCK_BYTES	64u
-#define HKDF_BLOCKS_MAX		255u
+#define HMAC_BLOCK_BYTES 64u
+#define HKDF_BLOCKS_MAX	 255u
 
 /* Mbed TLS keeps the AES round keys inside (no pointers), so a seal_state may live anywhere. */
 _Static_assert(sizeof(mbedtls_gcm_context) <= SEAL_STATE_BYTES, "SEAL_STATE_BYTES in migration/session/seal.h");
@@ -111,8 +111,8 @@ static void hmac_finish(struct hmac *m, uint8_t out[HASH_BYTES])
 	mbedtls_platform_zeroize(m, sizeof(*m));
 }
 
-static void seal_hmac(const uint8_t *key, size_t key_bytes, const uint8_t *msg, size_t msg_bytes,
-		      uint8_t out[HASH_BYTES])
+static void seal_hmac(
+	const uint8_t *key, size_t key_bytes, const uint8_t *msg, size_t msg_bytes, uint8_t out[HASH_BYTES])
 {
 	struct hmac m;
 
@@ -123,8 +123,8 @@ static void seal_hmac(const uint8_t *key, size_t key_bytes, const uint8_t *msg, 
 
 /* ---- HKDF-Expand, RFC 5869, 2.3 ---- */
 
-static enum err seal_hkdf_expand(const uint8_t prk[HASH_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *out,
-				 size_t out_bytes)
+static enum err seal_hkdf_expand(
+	const uint8_t prk[HASH_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *out, size_t out_bytes)
 {
 	uint8_t t[HASH_BYTES];
 	uint8_t index = 0;
@@ -200,14 +200,14 @@ static void seal_end(struct seal_state *s, uint8_t tag[SEAL_TAG_BYTES])
  * wiped before anybody sees them (SP 800-38D, 7.2: FAIL returns no plaintext).
  */
 static enum err seal_open(struct seal_state *s, const uint8_t iv[SEAL_IV_BYTES], const uint8_t *aad, size_t aad_bytes,
-			  uint8_t *bytes, size_t len_bytes, const uint8_t tag[SEAL_TAG_BYTES])
+	uint8_t *bytes, size_t len_bytes, const uint8_t tag[SEAL_TAG_BYTES])
 {
 	uint8_t want[SEAL_TAG_BYTES];
 	size_t written = 0;
 	enum err err = gcm_begin(s, MBEDTLS_GCM_DECRYPT, iv, aad, aad_bytes);
 
 	if (err == ERR_OK && len_bytes != 0 &&
-	    mbedtls_gcm_update(gcm_of(s), bytes, len_bytes, bytes, len_bytes, &written) != 0) {
+		mbedtls_gcm_update(gcm_of(s), bytes, len_bytes, bytes, len_bytes, &written) != 0) {
 		err = ERR_RANGE;
 	}
 	if (err == ERR_OK && mbedtls_gcm_finish(gcm_of(s), NULL, 0, &written, want, sizeof(want)) != 0) {

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIPHASH_KEY_BYTES	16u
+#define SIPHASH_KEY_BYTES 16u
 
 uint64_t siphash(const uint8_t key[SIPHASH_KEY_BYTES], const uint8_t *bytes, size_t len_bytes);
 

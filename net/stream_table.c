@@ -7,14 +7,14 @@
 #include "core/base/bits.h"
 
 /* A stream_id is generation << ID_INDEX_BITS | index. */
-#define ID_INDEX_BITS	8u
-#define ID_INDEX_MASK	(BIT32(ID_INDEX_BITS) - 1u)
+#define ID_INDEX_BITS 8u
+#define ID_INDEX_MASK (BIT32(ID_INDEX_BITS) - 1u)
 _Static_assert(STREAM_COUNT_MAX < ID_INDEX_MASK, "STREAM_NONE is no id");
 _Static_assert(FRAME_BYTES <= UINT16_MAX, "one tcp_write for a frame");
 _Static_assert(MEMP_NUM_TCP_PCB >= STREAM_COUNT_MAX + TCP_DEFAULT_LISTEN_BACKLOG * LISTENER_COUNT_MAX,
-	       "a connection for every stream and every half-open one");
+	"a connection for every stream and every half-open one");
 
-#define HALF_OPEN_CHECK_US	100000u
+#define HALF_OPEN_CHECK_US 100000u
 
 static uint64_t now_us(const struct stream_table *t)
 {
@@ -176,7 +176,7 @@ static void reset(struct stream *s)
 	if (pcb != NULL) {
 		tcp_arg(pcb, NULL);
 		tcp_err(pcb, NULL);
-		tcp_abort(pcb);		/* frees its segments, and it */
+		tcp_abort(pcb); /* frees its segments, and it */
 		s->pcb = NULL;
 	}
 	let_go(s);
@@ -207,7 +207,7 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
 		return LWIP_ERR_OK;
 	}
 	if (t->received_count == RECEIVED_COUNT_MAX) {
-		return LWIP_ERR_MEM;	/* lwIP keeps it and offers it again */
+		return LWIP_ERR_MEM; /* lwIP keeps it and offers it again */
 	}
 	/* The session takes all there is before lwIP runs again: the window never closes. */
 	tcp_recved(pcb, p->tot_len);
@@ -237,10 +237,10 @@ static void on_error(void *arg, err_t err)
 	if (s == NULL) {
 		return;
 	}
-	s->pcb = NULL;	/* lwIP has freed it, or is about to */
+	s->pcb = NULL; /* lwIP has freed it, or is about to */
 	let_go(s);
 	if (err == LWIP_ERR_CLSD) {
-		s->closing = true;	/* both ends are through: not an error */
+		s->closing = true; /* both ends are through: not an error */
 	} else {
 		s->tell_ended = true;
 		s->how = err == LWIP_ERR_RST ? STREAM_END_RESET : STREAM_END_TIMEOUT;
@@ -286,7 +286,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	struct stream *s;
 
 	if (err != LWIP_ERR_OK || pcb == NULL || l == NULL || l->pcb == NULL) {
-		return LWIP_ERR_VAL;	/* lwIP resets it */
+		return LWIP_ERR_VAL; /* lwIP resets it */
 	}
 	s = take(l->table, pcb, l->events, l->owner);
 	if (s == NULL) {
@@ -515,13 +515,13 @@ static void op_unlisten(void *ctx, uint16_t port)
 	struct listener *l = find_listener(ctx, port);
 
 	if (l != NULL) {
-		(void)tcp_close(l->pcb);	/* never fails for a listener */
+		(void)tcp_close(l->pcb); /* never fails for a listener */
 		l->pcb = NULL;
 	}
 }
 
-static enum err op_connect(void *ctx, const struct net_addr *to, const struct stream_events *events, void *owner,
-			   stream_id *out)
+static enum err op_connect(
+	void *ctx, const struct net_addr *to, const struct stream_events *events, void *owner, stream_id *out)
 {
 	struct stream_table *t = ctx;
 	struct tcp_pcb *pcb = new_pcb();
@@ -573,7 +573,7 @@ static enum err send(struct stream *s, const uint8_t *bytes, size_t len_bytes, u
 	entry.end_seq = s->pcb->snd_lbb;
 	s->sends[(s->send_first + s->send_count) % STREAM_QUEUE_COUNT] = entry;
 	s->send_count++;
-	(void)tcp_output(s->pcb);	/* what the NIC cannot take now is sent by a later poll */
+	(void)tcp_output(s->pcb); /* what the NIC cannot take now is sent by a later poll */
 	return ERR_OK;
 }
 
@@ -607,7 +607,8 @@ static enum err op_send_copy(void *ctx, stream_id id, const uint8_t *bytes, size
 	if (s->copy_count == STREAM_COPY_COUNT_MAX || s->copied_bytes + len_bytes > STREAM_COPIED_BYTES_MAX) {
 		return ERR_FULL;
 	}
-	err = send(s, bytes, len_bytes, TCP_WRITE_FLAG_COPY, (struct stream_send){ .copied_bytes = (uint32_t)len_bytes });
+	err = send(
+		s, bytes, len_bytes, TCP_WRITE_FLAG_COPY, (struct stream_send){ .copied_bytes = (uint32_t)len_bytes });
 	if (err == ERR_OK) {
 		s->copy_count++;
 		s->copied_bytes += (uint32_t)len_bytes;

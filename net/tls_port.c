@@ -15,8 +15,8 @@
 #include "net/tls_reason.h"
 
 /* A tls_id is generation << ID_INDEX_BITS | index; the index below TLS_CONNECTION_COUNT_MAX is never all ones. */
-#define ID_INDEX_BITS	4u
-#define ID_INDEX_MASK	(BIT32(ID_INDEX_BITS) - 1u)
+#define ID_INDEX_BITS 4u
+#define ID_INDEX_MASK (BIT32(ID_INDEX_BITS) - 1u)
 _Static_assert(TLS_CONNECTION_COUNT_MAX < ID_INDEX_MASK, "TLS_NONE is no id");
 _Static_assert(TLS_OUT_BYTES >= MBEDTLS_SSL_OUT_CONTENT_LEN / 2, "a flight of the handshake fits");
 
@@ -106,7 +106,7 @@ static int bio_receive(void *ctx, unsigned char *out, size_t cap)
 	if (n == 0 && !c->eof) {
 		return MBEDTLS_ERR_SSL_WANT_READ;
 	}
-	return (int)n;	/* 0: the connection was cut */
+	return (int)n; /* 0: the connection was cut */
 }
 
 /* ---- verification of the peer ---- */
@@ -123,7 +123,8 @@ static int verify_peer(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fl
 	if (certificate_host_id(crt, c->peer) != ERR_OK) {
 		c->peer_fault = "certificate has no usable host id (one subjectAltName URI godwit:host/ID)";
 	} else if (!certificate_has_role(crt, peer_role)) {
-		c->peer_fault = peer_role == TLS_SOURCE ? "certificate lacks role source" : "certificate lacks role destination";
+		c->peer_fault = peer_role == TLS_SOURCE ? "certificate lacks role source"
+							: "certificate lacks role destination";
 	}
 	if (c->peer_fault != NULL) {
 		*flags |= MBEDTLS_X509_BADCERT_OTHER;
@@ -149,7 +150,8 @@ static enum err fail_library(struct tls_connection *c, int ret)
 	}
 	/* Before the verdict on the certificate: without memory the library calls a good signature bad. */
 	if (c->arena.refused_count != 0) {
-		(void)fmt(c->reason, sizeof(c->reason), "TLS memory of the connection exhausted (%u bytes)", TLS_ARENA_BYTES);
+		(void)fmt(c->reason, sizeof(c->reason), "TLS memory of the connection exhausted (%u bytes)",
+			TLS_ARENA_BYTES);
 		return fail(c, ERR_LOST);
 	}
 	if (judged && ret != MBEDTLS_ERR_SSL_CONN_EOF) {
@@ -171,7 +173,7 @@ static void connection_clear(struct tls_connection *c)
 	mbedtls_env_enter(&c->env);
 	mbedtls_ssl_free(&c->ssl);
 	mbedtls_env_leave();
-	ASSERT(c->arena.block_count == 0);	/* the library gave all back, keys in PSA slots among it */
+	ASSERT(c->arena.block_count == 0); /* the library gave all back, keys in PSA slots among it */
 	arena_reset(&c->arena);
 	mbedtls_platform_zeroize(c->in_bytes, sizeof(c->in_bytes));
 	mbedtls_platform_zeroize(c->out_bytes, sizeof(c->out_bytes));
@@ -305,8 +307,8 @@ static enum err established(struct tls_connection *c)
 	const char *protocol = mbedtls_ssl_get_alpn_protocol(&c->ssl);
 
 	if (protocol == NULL || !text_equal(protocol, alpn[0])) {
-		(void)mbedtls_ssl_send_alert_message(&c->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-						     MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL);
+		(void)mbedtls_ssl_send_alert_message(
+			&c->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL);
 		(void)fmt(c->reason, sizeof(c->reason), "peer does not speak %s", alpn[0]);
 		return fail(c, ERR_AUTH);
 	}
@@ -463,13 +465,13 @@ static void port_close(void *ctx, tls_id id)
 
 	if (c != NULL && (c->state == TLS_STATE_OPEN || c->state == TLS_STATE_ENDED)) {
 		mbedtls_env_enter(&c->env);
-		(void)mbedtls_ssl_close_notify(&c->ssl);	/* there is room for it: see port_write */
+		(void)mbedtls_ssl_close_notify(&c->ssl); /* there is room for it: see port_write */
 		mbedtls_env_leave();
 	}
 }
 
 static enum err port_exporter(void *ctx, tls_id id, const char *label, const uint8_t *context, size_t context_bytes,
-			      uint8_t *out, size_t out_bytes)
+	uint8_t *out, size_t out_bytes)
 {
 	struct tls_connection *c = find(ctx, id);
 	int ret;
@@ -481,8 +483,8 @@ static enum err port_exporter(void *ctx, tls_id id, const char *label, const uin
 		return ERR_BAD_STATE;
 	}
 	mbedtls_env_enter(&c->env);
-	ret = mbedtls_ssl_export_keying_material(&c->ssl, out, out_bytes, label, text_len(label, 249), context, context_bytes,
-						 1);
+	ret = mbedtls_ssl_export_keying_material(
+		&c->ssl, out, out_bytes, label, text_len(label, 249), context, context_bytes, 1);
 	mbedtls_env_leave();
 	return ret == 0 ? ERR_OK : ERR_RANGE;
 }
@@ -590,8 +592,8 @@ static enum err read_credentials(struct tls_port *p, const struct tls_port_confi
 	if (ret != 0) {
 		return complain(p, ERR_BAD_RECORD, "the host certificate is no DER X.509 certificate", ret);
 	}
-	ret = mbedtls_pk_parse_key(&p->key, config->key, config->key_bytes, NULL, 0, mbedtls_psa_get_random,
-				   MBEDTLS_PSA_RANDOM_STATE);
+	ret = mbedtls_pk_parse_key(
+		&p->key, config->key, config->key_bytes, NULL, 0, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
 	if (ret != 0) {
 		return complain(p, ERR_BAD_RECORD, "the host key is no DER EC private key", ret);
 	}

@@ -22,13 +22,13 @@
 #include "net/mbedtls/arena.h"
 #include "net/mbedtls/hooks.h"
 
-#define TLS_CONNECTION_COUNT_MAX	3u	/* live, recovering, one stranger */
-#define TLS_ARENA_BYTES			(40u * 1024u)
-#define TLS_SHARED_ARENA_BYTES		(8u * 1024u)
-#define TLS_IN_BYTES			4096u
-#define TLS_RECORD_OVERHEAD_BYTES	64u	/* header, content type, padding and tag of a record, rounded up */
-#define TLS_OUT_BYTES			(2u * (CTRL_MSG_BYTES + TLS_RECORD_OVERHEAD_BYTES) + 2u * TLS_RECORD_OVERHEAD_BYTES)
-#define TLS_CHAIN_MAX			3u	/* certificates a host presents */
+#define TLS_CONNECTION_COUNT_MAX  3u /* live, recovering, one stranger */
+#define TLS_ARENA_BYTES		  (40u * 1024u)
+#define TLS_SHARED_ARENA_BYTES	  (8u * 1024u)
+#define TLS_IN_BYTES		  4096u
+#define TLS_RECORD_OVERHEAD_BYTES 64u /* header, content type, padding and tag of a record, rounded up */
+#define TLS_OUT_BYTES		  (2u * (CTRL_MSG_BYTES + TLS_RECORD_OVERHEAD_BYTES) + 2u * TLS_RECORD_OVERHEAD_BYTES)
+#define TLS_CHAIN_MAX		  3u /* certificates a host presents */
 
 enum tls_state { TLS_STATE_FREE, TLS_STATE_HANDSHAKE, TLS_STATE_OPEN, TLS_STATE_ENDED, TLS_STATE_FAILED };
 
@@ -49,7 +49,7 @@ struct tls_connection {
 	struct mbedtls_env env;
 	struct tls_buffer in, out;
 	char peer[HOST_ID_MAX];
-	const char *peer_fault;		/* what the certificate of the peer lacks besides its chain */
+	const char *peer_fault; /* what the certificate of the peer lacks besides its chain */
 	char reason[REASON_BYTES];
 	uint8_t in_bytes[TLS_IN_BYTES];
 	uint8_t out_bytes[TLS_OUT_BYTES];
@@ -82,7 +82,7 @@ struct tls_port {
 	mbedtls_ssl_config server;
 	char own_id[HOST_ID_MAX];
 	char reason[REASON_BYTES];
-	uint32_t peak_bytes;		/* largest use of one connection's arena so far */
+	uint32_t peak_bytes; /* largest use of one connection's arena so far */
 	struct tls_connection connections[TLS_CONNECTION_COUNT_MAX];
 	_Alignas(16) uint8_t memory[TLS_SHARED_ARENA_BYTES];
 };

@@ -20,7 +20,7 @@ static const struct flag_words certificate_words[] = {
 	{ MBEDTLS_X509_BADCERT_FUTURE, "certificate not valid yet (are both clocks right?)" },
 	{ MBEDTLS_X509_BADCERT_REVOKED, "certificate revoked" },
 	{ MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
-	  "certificate with a key or hash we do not take (ECDSA P-256 with SHA-256)" },
+		"certificate with a key or hash we do not take (ECDSA P-256 with SHA-256)" },
 	{ MBEDTLS_X509_BADCERT_KEY_USAGE, "certificate not for digital signatures" },
 };
 
@@ -86,7 +86,8 @@ static const struct code_words library_words[] = {
 	{ MBEDTLS_ERR_SSL_ALLOC_FAILED, ERR_LOST, "TLS memory of the connection exhausted" },
 	{ MBEDTLS_ERR_X509_ALLOC_FAILED, ERR_LOST, "TLS memory of the connection exhausted" },
 	{ MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, ERR_LOST, "TLS message out of turn" },
-	{ MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE, ERR_AUTH, "TLS handshake: nothing in common, or a signature that does not verify" },
+	{ MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE, ERR_AUTH,
+		"TLS handshake: nothing in common, or a signature that does not verify" },
 	{ MBEDTLS_ERR_SSL_DECODE_ERROR, ERR_LOST, "TLS message that does not follow its format" },
 	{ MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER, ERR_LOST, "TLS message with an illegal value" },
 };

@@ -20,17 +20,17 @@
 #include "net/nic.h"
 #include "net/stream_table.h"
 
-#define TRANSPORT_RX_BUDGET	64u	/* frames of one poll */
-#define TRANSPORT_IDLE_US	1000000u
+#define TRANSPORT_RX_BUDGET 64u /* frames of one poll */
+#define TRANSPORT_IDLE_US   1000000u
 
 struct transport_config {
 	struct nic nic;
-	struct host host;		/* time_us and random */
-	uint8_t ip[4];			/* static addresses, network order */
+	struct host host; /* time_us and random */
+	uint8_t ip[4];	  /* static addresses, network order */
 	uint8_t mask[4];
-	uint8_t gateway[4];		/* 0.0.0.0: none */
-	const uint8_t (*peers)[4];	/* who may open connections to us; copied */
-	size_t peer_count;		/* 0: everyone */
+	uint8_t gateway[4];	   /* 0.0.0.0: none */
+	const uint8_t (*peers)[4]; /* who may open connections to us; copied */
+	size_t peer_count;	   /* 0: everyone */
 };
 
 /** Owned by the caller; opaque. */
@@ -45,7 +45,7 @@ struct transport_stats {
 	uint64_t rx_frames, rx_filtered, rx_dropped;
 	uint64_t tx_frames, tx_refused, tx_joined;
 	uint64_t accepted, refused;
-	uint32_t lwip_asserts;		/* broken invariants inside lwIP; 0 is right */
+	uint32_t lwip_asserts; /* broken invariants inside lwIP; 0 is right */
 };
 
 /**

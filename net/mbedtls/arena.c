@@ -9,14 +9,14 @@
 /* In front of every block; sizes count the payload. */
 struct block {
 	uint32_t len_bytes;
-	uint32_t before_bytes;	/* payload of the block in front; 0 for the first */
+	uint32_t before_bytes; /* payload of the block in front; 0 for the first */
 	uint32_t mark;
 	uint32_t unused;
 };
 
-#define MARK_FREE	0x46524545u
-#define MARK_USED	0x55534544u
-#define HEAD_BYTES	((uint32_t)sizeof(struct block))
+#define MARK_FREE  0x46524545u
+#define MARK_USED  0x55534544u
+#define HEAD_BYTES ((uint32_t)sizeof(struct block))
 
 _Static_assert(sizeof(struct block) == ARENA_ALIGN, "a header keeps the alignment of what follows it");
 

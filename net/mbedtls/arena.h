@@ -11,17 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARENA_ALIGN		16u
-#define ARENA_BYTES_MIN		64u
-#define ARENA_BYTES_MAX		(1u << 20)
+#define ARENA_ALIGN	16u
+#define ARENA_BYTES_MIN 64u
+#define ARENA_BYTES_MAX (1u << 20)
 
 struct arena {
 	uint8_t *base;
 	uint32_t len_bytes;
-	uint32_t used_bytes;	/* block headers included */
+	uint32_t used_bytes; /* block headers included */
 	uint32_t peak_bytes;
 	uint32_t block_count;	/* in use */
-	uint32_t refused_count;	/* requests that found no room */
+	uint32_t refused_count; /* requests that found no room */
 };
 
 /**

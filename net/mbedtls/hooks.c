@@ -91,7 +91,7 @@ static void civil_from_days(int64_t days, struct tm *tm)
 	int64_t day_of_era = z - era * 146097;
 	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int64_t month = (5 * day_of_year + 2) / 153;	/* 0 is March */
+	int64_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
 	int64_t year = year_of_era + era * 400 + (month >= 10 ? 1 : 0);
 
 	tm->tm_mday = (int)(day_of_year - (153 * month + 2) / 5 + 1);
@@ -111,12 +111,12 @@ struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *tt, struct tm *tm_buf
 	tm_buf->tm_hour = (int)(left_s / 3600);
 	tm_buf->tm_min = (int)(left_s / 60 % 60);
 	tm_buf->tm_sec = (int)(left_s % 60);
-	tm_buf->tm_wday = (int)(((days + 4) % 7 + 7) % 7);	/* 1970-01-01 was a Thursday */
+	tm_buf->tm_wday = (int)(((days + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday */
 	return tm_buf;
 }
 
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *output,
-					     size_t output_size, size_t *output_length)
+psa_status_t mbedtls_psa_external_get_random(
+	mbedtls_psa_external_random_context_t *context, uint8_t *output, size_t output_size, size_t *output_length)
 {
 	(void)context;
 	*output_length = 0;

@@ -13,8 +13,8 @@
 #include "net/mbedtls/arena.h"
 
 struct mbedtls_env {
-	struct arena *arena;		/* where calloc takes from */
-	struct arena *shared;		/* blocks of this one may be freed too; NULL if none */
+	struct arena *arena;  /* where calloc takes from */
+	struct arena *shared; /* blocks of this one may be freed too; NULL if none */
 	/** Cryptographic randomness. */
 	enum err (*random)(void *ctx, uint8_t *out, size_t len_bytes);
 	/** Seconds since 1970-01-01 UTC. */

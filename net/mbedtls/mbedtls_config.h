@@ -21,14 +21,14 @@ int mbedtls_hook_snprintf(char *out, size_t cap, const char *format, ...);
 
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
-#define MBEDTLS_PLATFORM_CALLOC_MACRO		mbedtls_hook_calloc
-#define MBEDTLS_PLATFORM_FREE_MACRO		mbedtls_hook_free
-#define MBEDTLS_PLATFORM_SNPRINTF_MACRO		mbedtls_hook_snprintf
+#define MBEDTLS_PLATFORM_CALLOC_MACRO	mbedtls_hook_calloc
+#define MBEDTLS_PLATFORM_FREE_MACRO	mbedtls_hook_free
+#define MBEDTLS_PLATFORM_SNPRINTF_MACRO mbedtls_hook_snprintf
 
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE
-#define MBEDTLS_PLATFORM_TIME_TYPE_MACRO	int64_t
-#define MBEDTLS_PLATFORM_TIME_MACRO		mbedtls_hook_time
+#define MBEDTLS_PLATFORM_TIME_TYPE_MACRO int64_t
+#define MBEDTLS_PLATFORM_TIME_MACRO	 mbedtls_hook_time
 #define MBEDTLS_PLATFORM_MS_TIME_ALT
 #define MBEDTLS_PLATFORM_GMTIME_R_ALT
 
@@ -67,8 +67,8 @@ int mbedtls_hook_snprintf(char *out, size_t cap, const char *format, ...);
  * Window 4 halves the tables on the arena; fixed-point 1 uses the constant tables of the base
  * point, so that nothing is cached in the key that several connections share.
  */
-#define MBEDTLS_ECP_WINDOW_SIZE			4
-#define MBEDTLS_ECP_FIXED_POINT_OPTIM		1
+#define MBEDTLS_ECP_WINDOW_SIZE	      4
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 1
 #define MBEDTLS_ECDH_C
 #define MBEDTLS_ECDSA_C
 
@@ -77,7 +77,7 @@ int mbedtls_hook_snprintf(char *out, size_t cap, const char *format, ...);
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_USE_PSA_CRYPTO
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
-#define MBEDTLS_PSA_KEY_SLOT_COUNT		48
+#define MBEDTLS_PSA_KEY_SLOT_COUNT 48
 
 /* ---- X.509, DER only ---- */
 
@@ -90,7 +90,7 @@ int mbedtls_hook_snprintf(char *out, size_t cap, const char *format, ...);
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C
 #define MBEDTLS_X509_REMOVE_INFO
-#define MBEDTLS_X509_MAX_INTERMEDIATE_CA	2
+#define MBEDTLS_X509_MAX_INTERMEDIATE_CA 2
 
 /* ---- TLS 1.3 ---- */
 
@@ -104,7 +104,7 @@ int mbedtls_hook_snprintf(char *out, size_t cap, const char *format, ...);
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
 #define MBEDTLS_SSL_KEYING_MATERIAL_EXPORT
 /* One control message is one record; a certificate chain of three fits. */
-#define MBEDTLS_SSL_IN_CONTENT_LEN		8192
-#define MBEDTLS_SSL_OUT_CONTENT_LEN		8192
+#define MBEDTLS_SSL_IN_CONTENT_LEN  8192
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 8192
 
 #endif

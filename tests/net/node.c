@@ -12,7 +12,7 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 
-#define POLLS_MAX	64u
+#define POLLS_MAX 64u
 
 const uint8_t wire_ip[WIRE_HOST_COUNT][4] = { { 10, 0, 0, 1 }, { 10, 0, 0, 2 } };
 static const uint8_t third_ip[4] = { 10, 0, 0, 3 };
@@ -22,7 +22,7 @@ void node_fail(const struct node *n, const char *format, ...)
 	va_list args;
 
 	(void)fprintf(stderr, "host %u at %llu us, seed %llu: ", n->index, (unsigned long long)n->now_us,
-		      (unsigned long long)n->config->seed);
+		(unsigned long long)n->config->seed);
 	va_start(args, format);
 	(void)vfprintf(stderr, format, args);
 	va_end(args);
@@ -224,7 +224,7 @@ static void take_frame(struct node *n, const uint8_t *bytes, size_t len)
 	uint32_t slot = n->rx_head % NODE_NIC_RX_MAX;
 
 	if (n->rx_head - n->rx_tail == NODE_NIC_RX_MAX) {
-		return;	/* a full ring loses frames */
+		return; /* a full ring loses frames */
 	}
 	memcpy(n->rx[slot], bytes, len);
 	n->rx_len[slot] = len;
@@ -239,7 +239,7 @@ static void wait_for_step(struct node *n)
 		ssize_t len = recv(n->fd, message, sizeof(message), 0);
 
 		if (len <= 0) {
-			_exit(0);	/* the parent has seen enough */
+			_exit(0); /* the parent has seen enough */
 		}
 		if (message[0] == WIRE_MSG_STEP) {
 			n->now_us = load_le64(message + 1);

@@ -17,6 +17,8 @@ test-targets += test-net
 
 ## Two processes, real TCP and TLS, over a wire with loss and reordering
 test-net: $(addprefix $(B)/host/,$(net-tests))
+	@! nm -u $(B)/host/lib/lib{net,mbedtls,lwip}.a | grep -wE 'U (malloc|calloc|realloc|free|printf|snprintf|rand)' || \
+		{ echo "test-net: the packages reach for a heap or a C library that the image has not"; exit 1; }
 	@tools/run-tests.py unit --name test-net $(addprefix $(B)/host/,$(net-tests))
 
 .PHONY: test-net

@@ -15,16 +15,16 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 
-#define FLIGHT_COUNT_MAX	4096u
-#define BACKLOG_US_MAX		8000u	/* what a direction may be behind before it drops */
-#define STEPS_MAX		20000000u
+#define FLIGHT_COUNT_MAX 4096u
+#define BACKLOG_US_MAX	 8000u /* what a direction may be behind before it drops */
+#define STEPS_MAX	 20000000u
 
 /** A frame between the hosts. */
 struct flight {
 	uint32_t to;
-	uint32_t slot;			/* where its bytes are */
+	uint32_t slot; /* where its bytes are */
 	uint64_t at_us;
-	uint64_t number;		/* keeps the order of those that arrive at one moment */
+	uint64_t number; /* keeps the order of those that arrive at one moment */
 	size_t len;
 };
 
@@ -35,7 +35,7 @@ struct wire {
 	int fd[WIRE_HOST_COUNT];
 	pid_t pid[WIRE_HOST_COUNT];
 	uint64_t wake_us[WIRE_HOST_COUNT];
-	uint64_t line_free_us[WIRE_HOST_COUNT];	/* by sender */
+	uint64_t line_free_us[WIRE_HOST_COUNT]; /* by sender */
 	bool done[WIRE_HOST_COUNT];
 	bool failed;
 	uint64_t launch_count;
@@ -140,11 +140,11 @@ static void forge(struct wire *w, uint32_t from, const uint8_t *bytes, size_t le
 			break;
 		case 2:
 			if (len >= 54) {
-				frame[47] = (uint8_t)wire_random(w);	/* flags */
+				frame[47] = (uint8_t)wire_random(w); /* flags */
 			}
 			break;
 		default:
-			len -= wire_random(w) % (len - 13);	/* a cut behind the Ethernet header */
+			len -= wire_random(w) % (len - 13); /* a cut behind the Ethernet header */
 			if (len >= 34 && wire_random(w) % 2 == 0) {
 				store_be16(frame + 16, (uint16_t)(len - 14));
 			}
@@ -310,7 +310,8 @@ uint64_t wire_run(const struct wire_config *config)
 	}
 	if (late || !(w.done[0] && w.done[1])) {
 		fail_msg("not done by %llu us (host 0 %s, host 1 %s), seed %llu", (unsigned long long)w.now_us,
-			 w.done[0] ? "done" : "not done", w.done[1] ? "done" : "not done", (unsigned long long)config->seed);
+			w.done[0] ? "done" : "not done", w.done[1] ? "done" : "not done",
+			(unsigned long long)config->seed);
 	}
 	return w.now_us;
 }

@@ -13,8 +13,8 @@
 
 #include "net/transport.h"
 
-#define WIRE_HOST_COUNT		2u
-#define WIRE_BUFFER_BYTES	(FRAME_BYTES)
+#define WIRE_HOST_COUNT	  2u
+#define WIRE_BUFFER_BYTES (FRAME_BYTES)
 
 struct node;
 
@@ -29,16 +29,16 @@ struct wire_config {
 	uint64_t seed;
 	uint32_t mtu;
 	uint32_t loss_permille, duplicate_permille, corrupt_permille;
-	uint32_t forge_permille;	/* frames that a changed copy with good checksums comes along with */
-	uint32_t delay_us;		/* one way */
-	uint32_t jitter_us;		/* uniform, on top: reorders */
-	uint32_t bytes_per_us;		/* of each direction */
-	uint64_t cut_at_us;		/* from then on everything is lost; 0: never */
-	uint64_t limit_us;		/* virtual time by which both must be done */
-	bool peers_only;		/* hosts accept connections from the other host only */
-	bool wrong_peers;		/* hosts accept connections from a third host only */
+	uint32_t forge_permille; /* frames that a changed copy with good checksums comes along with */
+	uint32_t delay_us;	 /* one way */
+	uint32_t jitter_us;	 /* uniform, on top: reorders */
+	uint32_t bytes_per_us;	 /* of each direction */
+	uint64_t cut_at_us;	 /* from then on everything is lost; 0: never */
+	uint64_t limit_us;	 /* virtual time by which both must be done */
+	bool peers_only;	 /* hosts accept connections from the other host only */
+	bool wrong_peers;	 /* hosts accept connections from a third host only */
 	struct wire_program host[WIRE_HOST_COUNT];
-	void *argument;			/* for the programs */
+	void *argument; /* for the programs */
 };
 
 /**
@@ -50,18 +50,18 @@ uint64_t wire_run(const struct wire_config *config);
 
 /* ---- inside a host's process ---- */
 
-#define NODE_NIC_TX_MAX		64u
-#define NODE_NIC_RX_MAX		512u
+#define NODE_NIC_TX_MAX 64u
+#define NODE_NIC_RX_MAX 512u
 
 struct node_tx {
 	struct nic_segment segments[NIC_SEGMENTS_MAX];
 	uint32_t count;
-	uint64_t hash;		/* of the bytes when they were queued */
+	uint64_t hash; /* of the bytes when they were queued */
 };
 
 struct node {
 	const struct wire_config *config;
-	uint32_t index;			/* 0 or 1 */
+	uint32_t index; /* 0 or 1 */
 	int fd;
 	uint64_t now_us;
 	uint64_t random_state;
@@ -75,7 +75,7 @@ struct node {
 	struct host host;
 	struct transport transport;
 	struct streams streams;
-	void *program;			/* the program's own */
+	void *program; /* the program's own */
 };
 
 extern const uint8_t wire_ip[WIRE_HOST_COUNT][4];
@@ -83,15 +83,20 @@ extern const uint8_t wire_ip[WIRE_HOST_COUNT][4];
 uint64_t node_random(struct node *n);
 /** End this process, and the test, with words. */
 void node_fail(const struct node *n, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
-#define NODE_CHECK(n, x)	do { if (!(x)) { node_fail(n, "%s:%d: not so: %s", __FILE__, __LINE__, #x); } } while (0)
+#define NODE_CHECK(n, x)                                                                                               \
+	do {                                                                                                           \
+		if (!(x)) {                                                                                            \
+			node_fail(n, "%s:%d: not so: %s", __FILE__, __LINE__, #x);                                     \
+		}                                                                                                      \
+	} while (0)
 
 /** The host's process: never returns. */
 void node_main(const struct wire_config *config, uint32_t index, int fd) __attribute__((noreturn));
 
 /* ---- messages between the processes: one datagram each, first byte the kind ---- */
 
-#define WIRE_MSG_FRAME	1u	/* an Ethernet frame follows */
-#define WIRE_MSG_STEP	2u	/* to a host: le64 now */
-#define WIRE_MSG_DONE	3u	/* from a host: le64 when to call again, u8 finished */
+#define WIRE_MSG_FRAME 1u /* an Ethernet frame follows */
+#define WIRE_MSG_STEP  2u /* to a host: le64 now */
+#define WIRE_MSG_DONE  3u /* from a host: le64 when to call again, u8 finished */
 
 #endif

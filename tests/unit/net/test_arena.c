@@ -14,7 +14,7 @@
 #include "net/mbedtls/arena.h"
 #include "net/mbedtls/hooks.h"
 
-#define BYTES	4096u
+#define BYTES 4096u
 
 static _Alignas(16) uint8_t memory[BYTES];
 
@@ -66,7 +66,7 @@ static void no_room_is_null_and_nothing_changes(void **state)
 	assert_null(arena_calloc(&a, 1, 1));
 }
 
-#define LIVE_MAX	32u
+#define LIVE_MAX 32u
 
 /* Random takes and gives against a plain record of what must be there. */
 static void random_use_never_overlaps_and_ends_whole(void **state)

@@ -15,8 +15,14 @@ static const struct filter open_to_all = { .ip = { 10, 0, 0, 2 } };
 
 /* A SYN from 10.0.0.1 to 10.0.0.2, header fields the filter does not look at left zero. */
 static const uint8_t syn[54] = {
-	[12] = 0x08, [14] = 0x45, [23] = 6,
-	[26] = 10, [29] = 1, [30] = 10, [33] = 2, [47] = 0x02,
+	[12] = 0x08,
+	[14] = 0x45,
+	[23] = 6,
+	[26] = 10,
+	[29] = 1,
+	[30] = 10,
+	[33] = 2,
+	[47] = 0x02,
 };
 
 static struct filter with_peers(void)
@@ -46,27 +52,29 @@ static void only_peers_open_connections(void **state)
 	assert_false(passes_with(&f, 29, 3));
 	assert_true(passes_with(&open_to_all, 29, 3));
 	/* A SYN with more flags is still a SYN; an answer and data are lwIP's to judge. */
-	assert_false(filter_pass(&f, (uint8_t[54]){ [12] = 8, [14] = 0x45, [23] = 6, [26] = 10, [29] = 3, [30] = 10, [33] = 2,
-						     [47] = 0x0b }, 54));
-	assert_true(filter_pass(&f, (uint8_t[54]){ [12] = 8, [14] = 0x45, [23] = 6, [26] = 10, [29] = 3, [30] = 10, [33] = 2,
-						    [47] = 0x12 }, 54));
+	assert_false(filter_pass(&f,
+		(uint8_t[54]){ [12] = 8, [14] = 0x45, [23] = 6, [26] = 10, [29] = 3, [30] = 10, [33] = 2, [47] = 0x0b },
+		54));
+	assert_true(filter_pass(&f,
+		(uint8_t[54]){ [12] = 8, [14] = 0x45, [23] = 6, [26] = 10, [29] = 3, [30] = 10, [33] = 2, [47] = 0x12 },
+		54));
 }
 
 static void what_is_not_ours_or_not_needed_stays_out(void **state)
 {
 	(void)state;
 	assert_true(filter_pass(&open_to_all, syn, sizeof(syn)));
-	assert_false(passes_with(&open_to_all, 33, 3));		/* another address */
-	assert_false(passes_with(&open_to_all, 33, 255));	/* broadcast */
-	assert_false(passes_with(&open_to_all, 14, 0x46));	/* options */
-	assert_false(passes_with(&open_to_all, 14, 0x65));	/* version 6 */
-	assert_false(passes_with(&open_to_all, 20, 0x20));	/* more fragments */
-	assert_false(passes_with(&open_to_all, 21, 1));		/* a later fragment */
-	assert_true(passes_with(&open_to_all, 20, 0x40));	/* do not fragment */
-	assert_false(passes_with(&open_to_all, 23, 17));	/* UDP */
-	assert_true(passes_with(&open_to_all, 23, 1));		/* ICMP */
-	assert_false(passes_with(&open_to_all, 12, 0x86));	/* an unknown type */
-	assert_true(filter_pass(&open_to_all, (uint8_t[42]){ [12] = 8, [13] = 6 }, 42));	/* ARP */
+	assert_false(passes_with(&open_to_all, 33, 3));					 /* another address */
+	assert_false(passes_with(&open_to_all, 33, 255));				 /* broadcast */
+	assert_false(passes_with(&open_to_all, 14, 0x46));				 /* options */
+	assert_false(passes_with(&open_to_all, 14, 0x65));				 /* version 6 */
+	assert_false(passes_with(&open_to_all, 20, 0x20));				 /* more fragments */
+	assert_false(passes_with(&open_to_all, 21, 1));					 /* a later fragment */
+	assert_true(passes_with(&open_to_all, 20, 0x40));				 /* do not fragment */
+	assert_false(passes_with(&open_to_all, 23, 17));				 /* UDP */
+	assert_true(passes_with(&open_to_all, 23, 1));					 /* ICMP */
+	assert_false(passes_with(&open_to_all, 12, 0x86));				 /* an unknown type */
+	assert_true(filter_pass(&open_to_all, (uint8_t[42]){ [12] = 8, [13] = 6 }, 42)); /* ARP */
 }
 
 static void every_truncation_is_looked_at_safely(void **state)

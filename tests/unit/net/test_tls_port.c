@@ -10,8 +10,8 @@
 #include "core/base/bits.h"
 #include "tests/unit/net/tls_fixture.h"
 
-#define NEVER	UINT64_MAX
-#define YEAR_S	(366 * 86400)
+#define NEVER  UINT64_MAX
+#define YEAR_S (366 * 86400)
 
 static struct tls_port source_port, destination_port;
 static struct credentials source_files, destination_files;
@@ -70,7 +70,7 @@ static void hosts_of_one_ca_establish_and_know_each_other(void **state)
 	assert_string_equal(id, "beta");
 	assert_gives_back(&pair);
 	print_message("arena peak: source %u, destination %u, shared %u bytes\n", source_port.peak_bytes,
-		      destination_port.peak_bytes, source_port.shared.peak_bytes);
+		destination_port.peak_bytes, source_port.shared.peak_bytes);
 	assert_in_range(source_port.peak_bytes, 1, TLS_ARENA_BYTES * 4 / 5);
 	assert_in_range(destination_port.peak_bytes, 1, TLS_ARENA_BYTES * 4 / 5);
 }
@@ -98,23 +98,28 @@ static void exporter_agrees_and_depends_on_label_context_and_connection(void **s
 	ports_load("main", "alpha", "main", "beta");
 	tls_pair_open(&pair, &source_port, &destination_port);
 	assert_int_equal(pair.source.tls.ops->exporter(&source_port, pair.source.id, "x", context, 3, a, sizeof(a)),
-			 ERR_BAD_STATE);
+		ERR_BAD_STATE);
 	tls_pair_run(&pair, 4096, NEVER, NEVER);
 	tls_pair_open(&other, &source_port, &destination_port);
 	tls_pair_run(&other, 4096, NEVER, NEVER);
-	assert_int_equal(pair.source.tls.ops->exporter(&source_port, pair.source.id, "EXPORTER-godwit-test", context, 3, a,
-						       sizeof(a)), ERR_OK);
-	assert_int_equal(pair.destination.tls.ops->exporter(&destination_port, pair.destination.id, "EXPORTER-godwit-test",
-							    context, 3, b, sizeof(b)), ERR_OK);
+	assert_int_equal(pair.source.tls.ops->exporter(
+				 &source_port, pair.source.id, "EXPORTER-godwit-test", context, 3, a, sizeof(a)),
+		ERR_OK);
+	assert_int_equal(pair.destination.tls.ops->exporter(&destination_port, pair.destination.id,
+				 "EXPORTER-godwit-test", context, 3, b, sizeof(b)),
+		ERR_OK);
 	assert_memory_equal(a, b, sizeof(a));
-	assert_int_equal(pair.source.tls.ops->exporter(&source_port, pair.source.id, "EXPORTER-godwit-other", context, 3, c,
-						       sizeof(c)), ERR_OK);
+	assert_int_equal(pair.source.tls.ops->exporter(
+				 &source_port, pair.source.id, "EXPORTER-godwit-other", context, 3, c, sizeof(c)),
+		ERR_OK);
 	assert_memory_not_equal(a, c, sizeof(a));
-	assert_int_equal(pair.source.tls.ops->exporter(&source_port, pair.source.id, "EXPORTER-godwit-test", context, 2, c,
-						       sizeof(c)), ERR_OK);
+	assert_int_equal(pair.source.tls.ops->exporter(
+				 &source_port, pair.source.id, "EXPORTER-godwit-test", context, 2, c, sizeof(c)),
+		ERR_OK);
 	assert_memory_not_equal(a, c, sizeof(a));
-	assert_int_equal(other.source.tls.ops->exporter(&source_port, other.source.id, "EXPORTER-godwit-test", context, 3, c,
-							sizeof(c)), ERR_OK);
+	assert_int_equal(other.source.tls.ops->exporter(
+				 &source_port, other.source.id, "EXPORTER-godwit-test", context, 3, c, sizeof(c)),
+		ERR_OK);
 	assert_memory_not_equal(a, c, sizeof(a));
 	tls_pair_free(&other);
 	assert_gives_back(&pair);
@@ -241,15 +246,78 @@ static void peer_without_our_protocol_name_is_refused(void **state)
 
 /* A TLS 1.2 ClientHello: no supported_versions; secp256r1, ecdsa_secp256r1_sha256. */
 static const uint8_t hello_tls12[] = {
-	0x16, 0x03, 0x01, 0x00, 0x43,
-	0x01, 0x00, 0x00, 0x3f, 0x03, 0x03,
-	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+	0x16,
+	0x03,
+	0x01,
 	0x00,
-	0x00, 0x02, 0xc0, 0x2b,
-	0x01, 0x00,
-	0x00, 0x14,
-	0x00, 0x0a, 0x00, 0x04, 0x00, 0x02, 0x00, 0x17,
-	0x00, 0x0d, 0x00, 0x08, 0x00, 0x06, 0x04, 0x03, 0x08, 0x04, 0x04, 0x01,
+	0x43,
+	0x01,
+	0x00,
+	0x00,
+	0x3f,
+	0x03,
+	0x03,
+	1,
+	2,
+	3,
+	4,
+	5,
+	6,
+	7,
+	8,
+	9,
+	10,
+	11,
+	12,
+	13,
+	14,
+	15,
+	16,
+	17,
+	18,
+	19,
+	20,
+	21,
+	22,
+	23,
+	24,
+	25,
+	26,
+	27,
+	28,
+	29,
+	30,
+	31,
+	32,
+	0x00,
+	0x00,
+	0x02,
+	0xc0,
+	0x2b,
+	0x01,
+	0x00,
+	0x00,
+	0x14,
+	0x00,
+	0x0a,
+	0x00,
+	0x04,
+	0x00,
+	0x02,
+	0x00,
+	0x17,
+	0x00,
+	0x0d,
+	0x00,
+	0x08,
+	0x00,
+	0x06,
+	0x04,
+	0x03,
+	0x08,
+	0x04,
+	0x04,
+	0x01,
 };
 
 static void tls12_client_is_refused_by_name(void **state)
@@ -273,7 +341,7 @@ static void tls12_client_is_refused_by_name(void **state)
 	assert_int_equal(tls.ops->pull(p, id, alert, sizeof(alert), &len), ERR_OK);
 	assert_int_equal(len, 7);
 	assert_int_equal(alert[0], 0x15);
-	assert_int_equal(alert[6], 70);	/* protocol_version */
+	assert_int_equal(alert[6], 70); /* protocol_version */
 	tls.ops->free(p, id);
 }
 
@@ -341,11 +409,13 @@ static void flipped_byte_never_establishes(void **state)
 		for (int i = 0; i < 4; i++) {
 			(void)pair.source.tls.ops->step(&source_port, pair.source.id);
 		}
-		assert_int_equal(pair.source.tls.ops->pull(&source_port, pair.source.id, flight, sizeof(flight), &len), ERR_OK);
+		assert_int_equal(
+			pair.source.tls.ops->pull(&source_port, pair.source.id, flight, sizeof(flight), &len), ERR_OK);
 		if (at < len) {
 			flight[at] ^= 0x40;
-			assert_int_equal(pair.destination.tls.ops->push(&destination_port, pair.destination.id, flight, len,
-									&taken), ERR_OK);
+			assert_int_equal(pair.destination.tls.ops->push(
+						 &destination_port, pair.destination.id, flight, len, &taken),
+				ERR_OK);
 			tls_pair_run(&pair, 4096, NEVER, NEVER);
 			assert_int_not_equal(pair.destination.err, ERR_OK);
 		}
@@ -363,7 +433,8 @@ static void messages_arrive_whole_and_in_order(void **state)
 	tls_pair_open(&pair, &source_port, &destination_port);
 	assert_int_equal(pair.source.tls.ops->write(&source_port, pair.source.id, out, 1), ERR_BAD_STATE);
 	tls_pair_run(&pair, 4096, NEVER, NEVER);
-	for (uint32_t len = 1; len <= CTRL_MSG_BYTES; len = len * 3 + 1 > CTRL_MSG_BYTES && len < CTRL_MSG_BYTES ? CTRL_MSG_BYTES : len * 3 + 1) {
+	for (uint32_t len = 1; len <= CTRL_MSG_BYTES;
+		len = len * 3 + 1 > CTRL_MSG_BYTES && len < CTRL_MSG_BYTES ? CTRL_MSG_BYTES : len * 3 + 1) {
 		size_t at = 0;
 
 		memset(out, (int)len, sizeof(out));
@@ -373,8 +444,8 @@ static void messages_arrive_whole_and_in_order(void **state)
 			enum err err;
 
 			tls_pair_run(&pair, 1500, NEVER, NEVER);
-			err = pair.destination.tls.ops->read(&destination_port, pair.destination.id, in + at, sizeof(in) - at,
-							     &got);
+			err = pair.destination.tls.ops->read(
+				&destination_port, pair.destination.id, in + at, sizeof(in) - at, &got);
 			assert_true(err == ERR_OK || err == ERR_AGAIN);
 			at += got;
 		}
@@ -427,14 +498,17 @@ static void orderly_end_differs_from_a_cut(void **state)
 	tls_pair_run(&pair, 4096, NEVER, NEVER);
 	pair.source.tls.ops->close(&source_port, pair.source.id);
 	tls_pair_run(&pair, 4096, NEVER, NEVER);
-	assert_int_equal(pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_END);
-	assert_int_equal(pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_END);
+	assert_int_equal(
+		pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_END);
+	assert_int_equal(
+		pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_END);
 	assert_gives_back(&pair);
 
 	tls_pair_open(&pair, &source_port, &destination_port);
 	tls_pair_run(&pair, 4096, NEVER, NEVER);
 	pair.destination.tls.ops->push_eof(&destination_port, pair.destination.id);
-	assert_int_equal(pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_LOST);
+	assert_int_equal(
+		pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_LOST);
 	assert_string_equal(reason(&pair.destination), "connection cut");
 	assert_gives_back(&pair);
 }
@@ -452,8 +526,10 @@ static void changed_record_is_lost(void **state)
 	assert_int_equal(pair.source.tls.ops->write(&source_port, pair.source.id, (const uint8_t *)"hello", 5), ERR_OK);
 	assert_int_equal(pair.source.tls.ops->pull(&source_port, pair.source.id, record, sizeof(record), &len), ERR_OK);
 	record[len - 1] ^= 1;
-	assert_int_equal(pair.destination.tls.ops->push(&destination_port, pair.destination.id, record, len, &taken), ERR_OK);
-	assert_int_equal(pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_LOST);
+	assert_int_equal(
+		pair.destination.tls.ops->push(&destination_port, pair.destination.id, record, len, &taken), ERR_OK);
+	assert_int_equal(
+		pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_LOST);
 	assert_string_equal(reason(&pair.destination), "a TLS record does not authenticate");
 	assert_gives_back(&pair);
 }

@@ -11,7 +11,7 @@
 
 #include "core/base/bits.h"
 
-#define RUN_ROUNDS_MAX	20000u
+#define RUN_ROUNDS_MAX 20000u
 
 static size_t load(uint8_t *out, const char *dir, const char *name, const char *suffix)
 {
@@ -106,7 +106,8 @@ static bool carry(struct tls_end *from, struct tls_end *to, size_t piece_bytes, 
 		return false;
 	}
 	/* An end that is full, or that has failed, takes it later or never. */
-	(void)to->tls.ops->push(to->port, to->id, from->piece + from->piece_at, from->piece_len - from->piece_at, &taken);
+	(void)to->tls.ops->push(
+		to->port, to->id, from->piece + from->piece_at, from->piece_len - from->piece_at, &taken);
 	from->piece_at += taken;
 	return taken != 0;
 }

@@ -9,7 +9,7 @@
 
 #include "net/tls_port.h"
 
-#define PKI_FILE_BYTES	2048u
+#define PKI_FILE_BYTES 2048u
 
 struct credentials {
 	uint8_t ca[PKI_FILE_BYTES];
@@ -25,7 +25,7 @@ struct tls_world {
 	uint64_t random_state;
 	bool random_broken;
 	bool clock_broken;
-	int64_t clock_offset_s;		/* from now */
+	int64_t clock_offset_s; /* from now */
 };
 
 /** Read DIR/ca.der, DIR/NAME.crt.der, DIR/NAME.key.der below the folder of the test PKI. */
@@ -36,9 +36,9 @@ struct tls_end {
 	struct tls_port *port;
 	struct tls tls;
 	tls_id id;
-	enum err err;		/* last of step() */
-	uint64_t sent_bytes;	/* ciphertext pulled so far */
-	uint8_t piece[4096];	/* on its way to the other end */
+	enum err err;	     /* last of step() */
+	uint64_t sent_bytes; /* ciphertext pulled so far */
+	uint8_t piece[4096]; /* on its way to the other end */
 	size_t piece_at, piece_len;
 };
 
