@@ -2,6 +2,10 @@
 
 fake-src += tests/fake/fake_edu.c
 fake-src += tests/fake/fake_mmio.c
+fake-src += tests/fake/fake_virtio.c
 
 unit-tests += tests/unit/drivers/test_edu
+unit-tests += tests/unit/drivers/test_fw_cfg
+unit-tests += tests/unit/drivers/test_pcie
 unit-tests += tests/unit/drivers/test_smmuv3
+unit-tests += tests/unit/drivers/test_virtio
