@@ -85,6 +85,11 @@ void boot_secondary(struct core *core)
 	core->main(core, core->main_ctx);
 }
 
+void core_take_serrors(void)
+{
+	__asm__ volatile("msr daifclr, #4" ::: "memory");
+}
+
 void core_wfi(void)
 {
 	__asm__ volatile("dsb sy\n\twfi" ::: "memory");

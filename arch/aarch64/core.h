@@ -30,6 +30,11 @@ void core_init_first(void);
  */
 enum err core_start(uint32_t index, uint64_t mpidr, void (*main)(struct core *core, void *ctx), void *ctx);
 
+/**
+ * A core that never runs a guest: take SErrors at once, as the host's own failure. (On a vCPU's core they stay masked at EL2
+ * and are taken on entry, as that VM's.)
+ */
+void core_take_serrors(void);
 /** Wait for an interrupt, masked as EL2 always is: the caller then polls. */
 void core_wfi(void);
 

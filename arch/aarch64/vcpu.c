@@ -32,6 +32,8 @@ _Static_assert(sizeof(((struct arch_fp *)0)->v) == 512, "fpsimd.S disagrees with
 #define HCR_TIDCP BIT64(20)
 #define HCR_TACR  BIT64(21)
 #define HCR_RW	  BIT64(31)
+/* A core without a guest: what comes physically is EL2's. */
+#define HCR_HOST  (HCR_RW | HCR_AMO | HCR_IMO | HCR_FMO)
 #define HCR_TLOR  BIT64(35)
 #define HCR_TERR  BIT64(36)
 #define HCR_TEA	  BIT64(37)
@@ -105,7 +107,8 @@ void traps_init(void)
 	vtcr |= arch_has_hafdbs() ? VTCR_HA | VTCR_HD : 0;
 	SYSREG_WRITE(vtcr_el2, vtcr);
 	SYSREG_WRITE(vttbr_el2, 0);
-	SYSREG_WRITE(hcr_el2, HCR_RW);
+	SYSREG_WRITE(hcr_el2, HCR_HOST);
+	SYSREG_WRITE(sctlr_el1, SCTLR_EL1_RESET);
 	SYSREG_WRITE(cptr_el2, CPTR_RES1 | (has_trace() ? CPTR_TTA : 0) | (has_amu() ? CPTR_TAM : 0));
 	SYSREG_WRITE(mdcr_el2, mdcr_guest());
 	SYSREG_WRITE(hstr_el2, 0);
@@ -145,8 +148,15 @@ void arch_vcpu_reset(struct arch_vcpu *v, uint64_t entry, uint64_t x0)
 
 void arch_vcpu_load(const struct arch_vcpu *v, const struct arch_space *space, uint32_t index, uint64_t cntvoff)
 {
+	/*
+	 * Stage 2 first: from the moment the guest's stage 1 is on (SCTLR_EL1 is the last of the list), speculative walks of it
+	 * must not take its addresses for physical ones.
+	 */
+	SYSREG_WRITE(vttbr_el2, space->vttbr);
+	SYSREG_WRITE(hcr_el2, hcr_guest());
 	SYSREG_WRITE(vmpidr_el2, VMPIDR_RES1 | index);
 	SYSREG_WRITE(cntvoff_el2, cntvoff);
+	isb();
 	ARCH_SYSREGS(REG_LOAD)
 	if (has_pauth()) {
 		ARCH_PAUTH_REGS(REG_LOAD)
@@ -155,9 +165,7 @@ void arch_vcpu_load(const struct arch_vcpu *v, const struct arch_space *space, u
 	/* The compare value first: an enabled timer with an old one would fire. */
 	SYSREG_WRITE(cntv_cval_el0, v->sys[SR_CNTV_CVAL_EL0]);
 	SYSREG_WRITE(cntv_ctl_el0, v->sys[SR_CNTV_CTL_EL0] & CNTV_CTL_VALID);
-	SYSREG_WRITE(vttbr_el2, space->vttbr);
-	SYSREG_WRITE(hcr_el2, hcr_guest());
-	/* Translations that speculation made of this VMID while the registers were mixed. */
+	/* Translations that speculation made of this VMID while the registers were mixed, or that an earlier VM left. */
 	isb();
 	__asm__ volatile("tlbi vmalle1" ::: "memory");
 	dsb_nsh();
@@ -174,7 +182,10 @@ void arch_vcpu_save(struct arch_vcpu *v)
 		ARCH_PAUTH_REGS(REG_SAVE)
 	}
 	fpsimd_save(&v->fp);
-	SYSREG_WRITE(hcr_el2, HCR_RW);
+	/* Stage 1 off before stage 2 goes: see arch_vcpu_load. */
+	SYSREG_WRITE(sctlr_el1, SCTLR_EL1_RESET);
+	isb();
+	SYSREG_WRITE(hcr_el2, HCR_HOST);
 	SYSREG_WRITE(vttbr_el2, 0);
 	/* All of this vCPU's stores, table-walk updates among them, are complete before others are told it has stopped. */
 	dsb_sy();

@@ -117,6 +117,7 @@ void boot_primary(uint64_t dtb_pa)
 	must("interrupt controller", gicv3_dist_init(&gic, board.gicd_base));
 	must("CPU interface", gic_cpu_init());
 	traps_init();
+	core_take_serrors();
 	must("redistributor", gicv3_redist_init(&gic, 0, core_self()->mpidr, board.gicr_base, board.gicr_len_bytes));
 	must("alarm", gicv3_enable(&gic, 0, TIMER_PPI_HYP, true));
 	must("PCIe and SMMU", passthrough_bus_init(&passthrough, &gic));

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include <string.h>
 
+#include "arch/aarch64/core.h"
 #include "arch/aarch64/timer.h"
 #include "board/qemu-virt/selftest_vm.h"
+#include "core/base/assert.h"
 #include "core/base/bitmap.h"
 #include "core/base/bits.h"
 #include "core/base/text.h"
@@ -40,8 +42,24 @@ static struct {
 	uint8_t again[RECORD_BYTES];
 } test;
 
+/** A frame that reaches below the stack, as a runaway recursion would. */
+static void overrun_stack(void)
+{
+	uint64_t below = core_self()->stack_top - STACK_SERVICE_BYTES + 16;
+
+	__asm__ volatile("mov sp, %0\n\tstp xzr, xzr, [sp, #-32]!" ::"r"(below) : "memory");
+}
+
 bool selftest_vm_begin(struct slot *s, const char *name)
 {
+	if (text_equal(name, "panic")) {
+		console_flush();
+		ASSERT(s == NULL);
+	}
+	if (text_equal(name, "guard")) {
+		console_flush();
+		overrun_stack();
+	}
 	if (!text_equal(name, "records") && !text_equal(name, "dirty")) {
 		return false;
 	}

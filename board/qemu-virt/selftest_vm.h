@@ -4,6 +4,8 @@
  * stepped by the service loop through the same migration/vm.h that the engine uses.
  *
  *	records	stop, save every record, forget everything but RAM, load, save again and compare, run; many times
+ *	panic	an ASSERT fails: registers are printed, the board goes off
+ *	guard	the service core's stack grows into its guard page: the same
  *	dirty	pre-copy into host memory while the guest writes; after the last round the copy equals its RAM
  */
 #ifndef BOARD_QEMU_VIRT_SELFTEST_VM_H

@@ -110,7 +110,7 @@ enum err vm_stop_poll(struct vm_slot *vm)
 }
 
 /** Interrupts that a guest has taken, or is to take, through a hardware-linked list register are active physically. */
-static void hw_active_restore(struct vm_slot *vm)
+static void hw_active_set_held(struct vm_slot *vm)
 {
 	uint32_t cursor = 0;
 	struct vgic_hw hw;
@@ -120,6 +120,17 @@ static void hw_active_restore(struct vm_slot *vm)
 
 		vm->cfg.hw->irq_active_set(vm->cfg.hw_ctx, core, hw.pintid, true);
 	}
+}
+
+void vm_hw_active_sync(struct vm_slot *vm)
+{
+	for (uint32_t i = 0; i < vm->linked_count; i++) {
+		vm->cfg.hw->irq_active_set(vm->cfg.hw_ctx, 0, vm->linked[i].pintid, false);
+	}
+	for (uint32_t i = 0; i < vm->cfg.vcpu_count; i++) {
+		vm->cfg.hw->irq_active_set(vm->cfg.hw_ctx, vm->vcpu[i].core, PPI_VIRTUAL_TIMER, false);
+	}
+	hw_active_set_held(vm);
 }
 
 enum err vm_run(struct vm_slot *vm)
@@ -146,7 +157,7 @@ enum err vm_run(struct vm_slot *vm)
 	vm->counter_stopped = false;
 	vm->stopped = false;
 	vm->stopping = false;
-	hw_active_restore(vm);
+	hw_active_set_held(vm);
 	arch_instructions_changed();
 	__atomic_store_n(&vm->paused, 0u, __ATOMIC_SEQ_CST);
 	kick_all(vm);
@@ -172,7 +183,7 @@ enum err vm_irq_link(struct vm_slot *vm, uint32_t intid, uint32_t pintid)
 	enum err err;
 
 	for (uint32_t i = 0; i < vm->linked_count; i++) {
-		if (vm->linked[i] == intid) {
+		if (vm->linked[i].intid == intid) {
 			return ERR_OK;
 		}
 	}
@@ -181,7 +192,8 @@ enum err vm_irq_link(struct vm_slot *vm, uint32_t intid, uint32_t pintid)
 	}
 	err = vgic_link_hw(&vm->vgic, intid, pintid);
 	if (err == ERR_OK) {
-		vm->linked[vm->linked_count] = intid;
+		vm->linked[vm->linked_count].intid = intid;
+		vm->linked[vm->linked_count].pintid = pintid;
 		vm->linked_count++;
 	}
 	return err;
@@ -237,11 +249,20 @@ enum err vm_ram_write(struct vm_slot *vm, uint64_t at, const uint8_t *bytes, siz
 
 /* ---- making one ---- */
 
+/** A guest's line on the operator's terminal: no control characters, so that it cannot pass for anything else. */
 static void uart_line(void *ctx, const char *line, size_t len_bytes)
 {
+	char clean[VPL011_LINE_MAX + 1];
+	size_t n = MIN(len_bytes, (size_t)VPL011_LINE_MAX);
+
 	(void)ctx;
-	(void)len_bytes;
-	console_line("guest: %s", line);
+	for (size_t i = 0; i < n; i++) {
+		bool control = (uint8_t)line[i] < 0x20 || line[i] == 0x7f;
+
+		clean[i] = control ? '.' : line[i];
+	}
+	clean[n] = '\0';
+	console_line("guest: %s", clean);
 }
 
 static void uart_irq(void *ctx, bool level)

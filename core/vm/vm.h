@@ -82,7 +82,9 @@ struct vm_slot {
 	uint64_t stop_deadline_us;
 	bool stopping;
 	bool stopped;		/* a stop has ended, or the VM has never run: registers are in vcpu[] */
-	uint32_t linked[VM_IRQ_LINKS_MAX];	/* SPIs of passthrough functions */
+	struct {
+		uint32_t intid, pintid;
+	} linked[VM_IRQ_LINKS_MAX];	/* SPIs of passthrough functions */
 	uint32_t linked_count;
 	uint32_t records_loaded;	/* bit per record index */
 	uint64_t scrub_page;
@@ -118,6 +120,11 @@ void vm_fail(struct vm_slot *vm, const char *why);
 MUST_CHECK enum err vm_irq_link(struct vm_slot *vm, uint32_t intid, uint32_t pintid);
 /** Service core: the linked SPI was acknowledged; it stays active until the guest deactivates it. */
 void vm_irq_deliver(struct vm_slot *vm, uint32_t intid);
+/**
+ * After the vGIC's record was loaded, before any device of the VM may act: exactly what the record holds is active
+ * physically, or a level that is still asserted would be taken a second time.
+ */
+void vm_hw_active_sync(struct vm_slot *vm);
 /** Kick the vCPUs whose interrupts have changed. After every batch of vGIC calls. */
 void vm_kick_pending(struct vm_slot *vm);
 

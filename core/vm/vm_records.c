@@ -205,6 +205,9 @@ enum err vm_records_load(
 		break;
 	case VM_RECORD_GIC:
 		err = vgic_load(&vm->vgic, &r, reason);
+		if (err == ERR_OK) {
+			vm_hw_active_sync(vm);
+		}
 		break;
 	case VM_RECORD_UART:
 		err = vpl011_load(&vm->uart, &r, reason);
