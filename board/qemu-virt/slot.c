@@ -94,7 +94,9 @@ static void vcpu_core_main(struct core *core, void *ctx)
 	traps_init();
 	ASSERT(gicv3_redist_init(gic, core->index, core->mpidr, board.gicr_base, board.gicr_len_bytes) == ERR_OK);
 	ASSERT(gicv3_enable(gic, core->index, TIMER_PPI_VIRT, true) == ERR_OK);
+	ASSERT(gicv3_enable(gic, core->index, TIMER_PPI_HYP, true) == ERR_OK);
 	ASSERT(gicv3_enable(gic, core->index, GIC_PPI_MAINTENANCE, true) == ERR_OK);
+	ASSERT(gicv3_enable(gic, core->index, TIMER_PPI_HYP, true) == ERR_OK);
 	vcpu_run(v);
 }
 
@@ -107,6 +109,8 @@ enum err slot_init(struct slot *s, const struct board_config *config, const stru
 		.ram = pa(board.guest_ram_base),
 		.ram_bytes = config->slot_ram_mib * 0x100000ull,
 		.vmid = SLOT_VMID,
+		/* QEMU 10 adds offset and compare value with a check for overflow, and gives up where the sum wraps. */
+		.timer_check_us = SLOT_TIMER_CHECK_US,
 		.force_write_protect = text_equal(config->dirty_log, "write-protect"),
 		.s2_root = slot_s2_root,
 		.s2_pool = slot_s2_pool,

@@ -65,8 +65,19 @@ void arch_instructions_changed(void);
 
 uint64_t arch_counter(void);
 uint64_t arch_counter_hz(void);
+/** The alarm of this core, EL2's own timer, rings after so many microseconds (PPI 26). */
+void arch_alarm_in_us(uint64_t us);
 /** The alarm of this core, EL2's own timer, is not wanted any more. */
 void arch_alarm_off(void);
+/** Write this core's CNTVOFF_EL2 again with the value it has: the virtual timer's condition is looked at anew. */
+void arch_virtual_timer_check(uint64_t cntvoff);
+/**
+ * Before a loaded vCPU is entered, or waits at EL2: where the machine may not fire the virtual timer by itself, EL2's alarm
+ * on this core stands in for it. waiting: the guest cannot set its timer meanwhile.
+ */
+void arch_vtimer_watch(bool waiting);
+/** That alarm came: let the virtual timer look at its condition. */
+void arch_vtimer_look(void);
 
 /* ---- a vCPU ---- */
 

@@ -6,6 +6,8 @@
 #include "core/vm/vm.h"
 
 #define PPI_MAINTENANCE	  25u
+#define PPI_HYP_TIMER	  26u
+#define PPI_HYP_TIMER	  26u
 #define PPI_VIRTUAL_TIMER 27u
 #define IRQS_AT_ONCE_MAX  64u	/* acknowledged in one go, before the guest or the caller gets its turn */
 
@@ -22,18 +24,44 @@ bool vcpu_is_parked(const struct vcpu *v)
 
 /* ---- physical interrupts of a vCPU's core ---- */
 
+/** vm_config.timer_check_us: not 0 if this vCPU's timer has to be looked after now. */
+static uint32_t timer_check_us(const struct vcpu *v)
+{
+	return v->loaded && v->vm->cntvoff >> 63 != 0 ? v->vm->cfg.timer_check_us : 0;
+}
+
+static void timer_check(struct vcpu *v)
+{
+	uint32_t period_us = timer_check_us(v);
+
+	arch_alarm_off();	/* level: quiet before it is deactivated */
+	if (period_us != 0) {
+		arch_virtual_timer_check(v->vm->cntvoff);
+		arch_alarm_in_us(period_us);
+	}
+}
+
 static void irq_one(struct vcpu *v, uint32_t intid)
 {
 	arch_irq_drop(intid);
+	if (intid == PPI_HYP_TIMER) {
+		timer_check(v);
+		arch_irq_deactivate(intid);
+		return;
+	}
 	if (intid == PPI_VIRTUAL_TIMER && v->loaded) {
 		/* Stays active until the guest deactivates vINTID 27 through a list register: level, so no storm meanwhile. */
 		if (vgic_set_pending(&v->vm->vgic, v->index, intid) == ERR_OK) {
 			return;
 		}
 	}
+	if (intid == PPI_HYP_TIMER) {
+		arch_vtimer_look();
+	}
 	/* A kick has done its work by the exit; a maintenance interrupt, by the sync after it. */
 	arch_irq_deactivate(intid);
-	if (!arch_irq_is_kick(intid) && intid != PPI_MAINTENANCE && intid != PPI_VIRTUAL_TIMER) {
+	if (!arch_irq_is_kick(intid) && intid != PPI_MAINTENANCE && intid != PPI_VIRTUAL_TIMER &&
+		intid != PPI_HYP_TIMER) {
 		console_line("vcpu %u: unexpected interrupt %u", v->index, intid);
 	}
 }
@@ -56,6 +84,7 @@ static void park(struct vcpu *v)
 {
 	if (v->loaded) {
 		arch_vcpu_save(&v->arch);
+		arch_alarm_off();
 		arch_virq_off();
 		v->loaded = false;
 	}
@@ -91,6 +120,9 @@ static bool unpark(struct vcpu *v)
 	start(v);
 	arch_vcpu_load(&v->arch, &v->vm->space, v->index, v->vm->cntvoff);
 	v->loaded = true;
+	if (timer_check_us(v) != 0) {
+		timer_check(v);
+	}
 	return true;
 }
 
@@ -101,6 +133,7 @@ static void wait_for_interrupt(struct vcpu *v)
 	__atomic_store_n(&v->halted, 1u, __ATOMIC_RELAXED);
 	/* Ends by an interrupt for the guest or a stop; a kick comes with both. */
 	while (vm_may_run(v->vm) && !vgic_pending(&v->vm->vgic, v->index)) {
+		arch_vtimer_watch(true);
 		arch_wfi();
 		irqs_take(v);
 		vm_kick_pending(v->vm);
@@ -117,6 +150,7 @@ static bool turn(struct vcpu *v)
 
 	vgic_flush(vgic, v->index, &v->lrs);
 	arch_virq_load(&v->lrs);
+	arch_vtimer_watch(false);
 	arch_vcpu_enter(&v->arch, &exit);
 	arch_virq_save(&v->lrs);
 	vgic_sync(vgic, v->index, &v->lrs);

@@ -124,6 +124,25 @@ uint64_t arch_counter_hz(void)
 	return fake_arch.counter_hz;
 }
 
+void arch_alarm_in_us(uint64_t us)
+{
+	(void)us;
+}
+
+void arch_virtual_timer_check(uint64_t cntvoff)
+{
+	(void)cntvoff;
+}
+
+void arch_vtimer_watch(bool waiting)
+{
+	(void)waiting;
+}
+
+void arch_vtimer_look(void)
+{
+}
+
 void arch_alarm_off(void)
 {
 }
