@@ -63,6 +63,10 @@ bool selftest_vm_begin(struct slot *s, const char *name)
 	if (!text_equal(name, "records") && !text_equal(name, "dirty")) {
 		return false;
 	}
+	if (s->vm.linked_count != 0) {
+		console_line("godwit: selftest %s failed: it knows nothing of devices, set slot.device=0", name);
+		return true;
+	}
 	if (s->vm.page_count > PAGES_MAX) {
 		console_line("godwit: selftest %s failed: %llu pages are more than it can hold", name,
 			(unsigned long long)s->vm.page_count);

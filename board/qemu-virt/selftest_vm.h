@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /**
  * Tests that only the real machine can run, beside a guest that checks itself; chosen by the configuration key "selftest",
- * stepped by the service loop through the same migration/vm.h that the engine uses.
+ * stepped by the service loop through the same migration/vm.h that the engine uses. The slot has no device (slot.device=0).
  *
  *	records	stop, save every record, forget everything but RAM, load, save again and compare, run; many times
  *	panic	an ASSERT fails: registers are printed, the board goes off
