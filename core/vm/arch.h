@@ -71,13 +71,6 @@ void arch_alarm_in_us(uint64_t us);
 void arch_alarm_off(void);
 /** Write this core's CNTVOFF_EL2 again with the value it has: the virtual timer's condition is looked at anew. */
 void arch_virtual_timer_check(uint64_t cntvoff);
-/**
- * Before a loaded vCPU is entered, or waits at EL2: where the machine may not fire the virtual timer by itself, EL2's alarm
- * on this core stands in for it. waiting: the guest cannot set its timer meanwhile.
- */
-void arch_vtimer_watch(bool waiting);
-/** That alarm came: let the virtual timer look at its condition. */
-void arch_vtimer_look(void);
 
 /* ---- a vCPU ---- */
 

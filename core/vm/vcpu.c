@@ -7,7 +7,6 @@
 
 #define PPI_MAINTENANCE	  25u
 #define PPI_HYP_TIMER	  26u
-#define PPI_HYP_TIMER	  26u
 #define PPI_VIRTUAL_TIMER 27u
 #define IRQS_AT_ONCE_MAX  64u	/* acknowledged in one go, before the guest or the caller gets its turn */
 
@@ -55,13 +54,9 @@ static void irq_one(struct vcpu *v, uint32_t intid)
 			return;
 		}
 	}
-	if (intid == PPI_HYP_TIMER) {
-		arch_vtimer_look();
-	}
 	/* A kick has done its work by the exit; a maintenance interrupt, by the sync after it. */
 	arch_irq_deactivate(intid);
-	if (!arch_irq_is_kick(intid) && intid != PPI_MAINTENANCE && intid != PPI_VIRTUAL_TIMER &&
-		intid != PPI_HYP_TIMER) {
+	if (!arch_irq_is_kick(intid) && intid != PPI_MAINTENANCE && intid != PPI_VIRTUAL_TIMER) {
 		console_line("vcpu %u: unexpected interrupt %u", v->index, intid);
 	}
 }
@@ -133,7 +128,6 @@ static void wait_for_interrupt(struct vcpu *v)
 	__atomic_store_n(&v->halted, 1u, __ATOMIC_RELAXED);
 	/* Ends by an interrupt for the guest or a stop; a kick comes with both. */
 	while (vm_may_run(v->vm) && !vgic_pending(&v->vm->vgic, v->index)) {
-		arch_vtimer_watch(true);
 		arch_wfi();
 		irqs_take(v);
 		vm_kick_pending(v->vm);
@@ -150,7 +144,6 @@ static bool turn(struct vcpu *v)
 
 	vgic_flush(vgic, v->index, &v->lrs);
 	arch_virq_load(&v->lrs);
-	arch_vtimer_watch(false);
 	arch_vcpu_enter(&v->arch, &exit);
 	arch_virq_save(&v->lrs);
 	vgic_sync(vgic, v->index, &v->lrs);

@@ -134,15 +134,6 @@ void arch_virtual_timer_check(uint64_t cntvoff)
 	(void)cntvoff;
 }
 
-void arch_vtimer_watch(bool waiting)
-{
-	(void)waiting;
-}
-
-void arch_vtimer_look(void)
-{
-}
-
 void arch_alarm_off(void)
 {
 }
