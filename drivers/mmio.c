@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "drivers/mmio.h"
 
-enum err mmio_poll32(uintptr_t addr, uint32_t mask, uint32_t value, uint64_t timeout_us,
-	const struct mmio_clock *clock)
+enum err mmio_poll32(uintptr_t addr, uint32_t mask, uint32_t value, uint64_t timeout_us, const struct mmio_clock *clock)
 {
 	uint64_t start_us = clock->time_us(clock->ctx);
 

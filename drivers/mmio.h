@@ -35,19 +35,19 @@ void mmio_mb(void);
 
 /** Where a bounded wait takes its time from. */
 struct mmio_clock {
-	uint64_t (*time_us)(void *ctx);	/* monotonic */
+	uint64_t (*time_us)(void *ctx); /* monotonic */
 	void *ctx;
 };
 
 /** Reads of one register in a poll, whatever the clock says: a clock that stands still ends too. */
-#define MMIO_POLL_READS_MAX	10000000u
+#define MMIO_POLL_READS_MAX 10000000u
 
 /**
  * Read addr until (value read & mask) == value. For bring-up only: it spins.
  *
  * @return ERR_OK; ERR_TIMEOUT after timeout_us.
  */
-enum err mmio_poll32(uintptr_t addr, uint32_t mask, uint32_t value, uint64_t timeout_us,
-	const struct mmio_clock *clock) MUST_CHECK;
+enum err mmio_poll32(
+	uintptr_t addr, uint32_t mask, uint32_t value, uint64_t timeout_us, const struct mmio_clock *clock) MUST_CHECK;
 
 #endif

@@ -7,26 +7,26 @@
 #include "drivers/mmio.h"
 
 /* Registers of the MMIO variant; selector and DMA address are big-endian. */
-#define FW_CFG_DATA		0x00u
-#define FW_CFG_SELECTOR		0x08u
-#define FW_CFG_DMA_HIGH		0x10u
-#define FW_CFG_DMA_LOW		0x14u
+#define FW_CFG_DATA	     0x00u
+#define FW_CFG_SELECTOR	     0x08u
+#define FW_CFG_DMA_HIGH	     0x10u
+#define FW_CFG_DMA_LOW	     0x14u
 
-#define FW_CFG_KEY_SIGNATURE	0x0000u
-#define FW_CFG_KEY_ID		0x0001u
-#define FW_CFG_KEY_DIRECTORY	0x0019u
-#define FW_CFG_ID_DMA		BIT32(1)
+#define FW_CFG_KEY_SIGNATURE 0x0000u
+#define FW_CFG_KEY_ID	     0x0001u
+#define FW_CFG_KEY_DIRECTORY 0x0019u
+#define FW_CFG_ID_DMA	     BIT32(1)
 
 /* The DMA descriptor: be32 control, be32 length, be64 address. */
-#define FW_CFG_DMA_ERROR	BIT32(0)
-#define FW_CFG_DMA_READ		BIT32(1)
-#define FW_CFG_DMA_SKIP		BIT32(2)
-#define FW_CFG_DMA_SELECT	BIT32(3)
-#define FW_CFG_DMA_KEY		MASK32(31, 16)
+#define FW_CFG_DMA_ERROR     BIT32(0)
+#define FW_CFG_DMA_READ	     BIT32(1)
+#define FW_CFG_DMA_SKIP	     BIT32(2)
+#define FW_CFG_DMA_SELECT    BIT32(3)
+#define FW_CFG_DMA_KEY	     MASK32(31, 16)
 
 /* A directory entry: be32 size, be16 key, be16 reserved, name. */
-#define FW_CFG_ENTRY_BYTES	64u
-#define FW_CFG_ENTRY_NAME	8u
+#define FW_CFG_ENTRY_BYTES   64u
+#define FW_CFG_ENTRY_NAME    8u
 
 static void key_select(const struct fw_cfg *f, uint16_t key)
 {
@@ -108,7 +108,7 @@ enum err fw_cfg_init(struct fw_cfg *f, uintptr_t base)
 
 enum err fw_cfg_find(struct fw_cfg *f, const char *name, struct fw_cfg_file *out)
 {
-	uint8_t entry[FW_CFG_ENTRY_BYTES];
+	uint8_t entry[FW_CFG_ENTRY_BYTES] = { 0 }; /* a DMA fills it, which no compiler sees */
 	uint32_t count;
 	enum err err = item_open(f, FW_CFG_KEY_DIRECTORY, 0);
 
@@ -136,8 +136,8 @@ enum err fw_cfg_find(struct fw_cfg *f, const char *name, struct fw_cfg_file *out
 	return ERR_END;
 }
 
-enum err fw_cfg_read_at(struct fw_cfg *f, const struct fw_cfg_file *file, uint32_t offset, uint8_t *out,
-	uint32_t len_bytes)
+enum err fw_cfg_read_at(
+	struct fw_cfg *f, const struct fw_cfg_file *file, uint32_t offset, uint8_t *out, uint32_t len_bytes)
 {
 	enum err err;
 

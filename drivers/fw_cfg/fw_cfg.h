@@ -13,15 +13,15 @@
 
 #include "core/base/err.h"
 
-#define FW_CFG_FILES_MAX	512u
-#define FW_CFG_NAME_MAX		56u	/* bytes with the final zero */
-#define FW_CFG_POLLS_MAX	1000000u
+#define FW_CFG_FILES_MAX 512u
+#define FW_CFG_NAME_MAX	 56u /* bytes with the final zero */
+#define FW_CFG_POLLS_MAX 1000000u
 
 /** One device; in memory that is mapped to itself (DMA). */
 struct fw_cfg {
 	uintptr_t base;
 	bool dma;
-	uint8_t access[16] __attribute__((aligned(16)));	/* the DMA descriptor */
+	uint8_t access[16] __attribute__((aligned(16))); /* the DMA descriptor */
 };
 
 struct fw_cfg_file {
@@ -36,7 +36,7 @@ enum err fw_cfg_find(struct fw_cfg *f, const char *name, struct fw_cfg_file *out
 /** All of a file. ERR_FULL: longer than cap_bytes, nothing was read; ERR_IO: the DMA failed. */
 enum err fw_cfg_read(struct fw_cfg *f, const struct fw_cfg_file *file, uint8_t *out, size_t cap_bytes) MUST_CHECK;
 /** A part of a file. ERR_RANGE: not wholly inside; ERR_IO. */
-enum err fw_cfg_read_at(struct fw_cfg *f, const struct fw_cfg_file *file, uint32_t offset, uint8_t *out,
-	uint32_t len_bytes) MUST_CHECK;
+enum err fw_cfg_read_at(
+	struct fw_cfg *f, const struct fw_cfg_file *file, uint32_t offset, uint8_t *out, uint32_t len_bytes) MUST_CHECK;
 
 #endif

@@ -4,15 +4,15 @@
 #include "core/base/fmt.h"
 #include "drivers/mmio.h"
 
-#define PCIE_SLOTS		32u
-#define PCIE_SLOT_FUNCTIONS	8u
-#define BAR_MEM_BITS		0xfu	/* type and prefetch, below the address */
-#define PCIE_BAR_BYTES_MIN	4096u	/* each BAR has pages of its own, so that it can be given away alone */
+#define PCIE_SLOTS	    32u
+#define PCIE_SLOT_FUNCTIONS 8u
+#define BAR_MEM_BITS	    0xfu  /* type and prefetch, below the address */
+#define PCIE_BAR_BYTES_MIN  4096u /* each BAR has pages of its own, so that it can be given away alone */
 
 static bool access_valid(pcie_bdf_t bdf, uint32_t offset, uint32_t size_bytes)
 {
 	return bdf >> 8 == 0 && (size_bytes == 1 || size_bytes == 2 || size_bytes == 4) && offset % size_bytes == 0 &&
-		offset < PCIE_CONFIG_BYTES;
+	       offset < PCIE_CONFIG_BYTES;
 }
 
 uint32_t pcie_config_read(const struct pcie *pcie, pcie_bdf_t bdf, uint32_t offset, uint32_t size_bytes)
@@ -108,7 +108,7 @@ static uint32_t bar_size(const struct pcie *pcie, struct pcie_function *f, uint3
 	uint64_t mask;
 
 	if ((low & PCI_BAR_IO) != 0) {
-		return 1;	/* no I/O window: it stays without an address, and decoding of I/O off */
+		return 1; /* no I/O window: it stays without an address, and decoding of I/O off */
 	}
 	bar->is64 = (low & PCI_BAR_MEM_TYPE) == PCI_BAR_MEM_64 && index + 1 < PCIE_BARS;
 	bar->prefetch = (low & PCI_BAR_PREFETCH) != 0;
@@ -200,7 +200,7 @@ static enum err function_add(struct pcie *pcie, pcie_bdf_t bdf)
 	identity_read(pcie, f);
 	pcie_config_write(pcie, bdf, PCI_COMMAND, 2, PCIE_COMMAND_INTX_DISABLE);
 	if ((f->header_type & ~PCI_HEADER_TYPE_MULTI) != 0) {
-		return ERR_OK;	/* a bridge: nothing behind it is ours */
+		return ERR_OK; /* a bridge: nothing behind it is ours */
 	}
 	for (uint32_t i = 0; i < PCIE_BARS;) {
 		uint32_t registers = bar_size(pcie, f, i);

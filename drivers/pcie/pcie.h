@@ -16,37 +16,37 @@
 #include "core/base/err.h"
 #include "core/base/limits.h"
 
-#define PCIE_FUNCTIONS_MAX	16u
-#define PCIE_BARS		6u
-#define PCIE_CONFIG_BYTES	4096u
-#define PCIE_CAPABILITIES_MAX	48u	/* in 192 bytes of 4 each */
+#define PCIE_FUNCTIONS_MAX	  16u
+#define PCIE_BARS		  6u
+#define PCIE_CONFIG_BYTES	  4096u
+#define PCIE_CAPABILITIES_MAX	  48u /* in 192 bytes of 4 each */
 
 /* Configuration header (PCI Local Bus 3.0, 6.1). */
-#define PCI_VENDOR_ID		0x00u
-#define PCI_DEVICE_ID		0x02u
-#define PCI_COMMAND		0x04u
-#define PCIE_COMMAND_IO		(1u << 0)
-#define PCIE_COMMAND_MEMORY	(1u << 1)
-#define PCIE_COMMAND_BUS_MASTER	(1u << 2)
+#define PCI_VENDOR_ID		  0x00u
+#define PCI_DEVICE_ID		  0x02u
+#define PCI_COMMAND		  0x04u
+#define PCIE_COMMAND_IO		  (1u << 0)
+#define PCIE_COMMAND_MEMORY	  (1u << 1)
+#define PCIE_COMMAND_BUS_MASTER	  (1u << 2)
 #define PCIE_COMMAND_INTX_DISABLE (1u << 10)
-#define PCI_STATUS		0x06u
-#define PCI_STATUS_CAP_LIST	(1u << 4)
-#define PCI_REVISION_CLASS	0x08u
-#define PCI_HEADER_TYPE		0x0eu
-#define PCI_HEADER_TYPE_MULTI	0x80u
-#define PCI_BAR0		0x10u
-#define PCI_BAR_IO		(1u << 0)
-#define PCI_BAR_MEM_TYPE	(3u << 1)
-#define PCI_BAR_MEM_64		(2u << 1)
-#define PCI_BAR_PREFETCH	(1u << 3)
-#define PCI_SUBSYSTEM_VENDOR_ID	0x2cu
-#define PCI_SUBSYSTEM_ID	0x2eu
-#define PCI_CAPABILITIES	0x34u
-#define PCI_INTERRUPT_PIN	0x3du
+#define PCI_STATUS		  0x06u
+#define PCI_STATUS_CAP_LIST	  (1u << 4)
+#define PCI_REVISION_CLASS	  0x08u
+#define PCI_HEADER_TYPE		  0x0eu
+#define PCI_HEADER_TYPE_MULTI	  0x80u
+#define PCI_BAR0		  0x10u
+#define PCI_BAR_IO		  (1u << 0)
+#define PCI_BAR_MEM_TYPE	  (3u << 1)
+#define PCI_BAR_MEM_64		  (2u << 1)
+#define PCI_BAR_PREFETCH	  (1u << 3)
+#define PCI_SUBSYSTEM_VENDOR_ID	  0x2cu
+#define PCI_SUBSYSTEM_ID	  0x2eu
+#define PCI_CAPABILITIES	  0x34u
+#define PCI_INTERRUPT_PIN	  0x3du
 
-#define PCI_CAP_ID_MSI		0x05u
-#define PCI_CAP_ID_EXPRESS	0x10u
-#define PCI_CAP_ID_MSIX		0x11u
+#define PCI_CAP_ID_MSI		  0x05u
+#define PCI_CAP_ID_EXPRESS	  0x10u
+#define PCI_CAP_ID_MSIX		  0x11u
 
 /** bus << 8 | device << 3 | function; on this board also the StreamID (iommu-map is the identity). */
 typedef uint16_t pcie_bdf_t;
@@ -57,20 +57,20 @@ static inline pcie_bdf_t pcie_bdf(uint8_t bus, uint8_t slot, uint8_t fn)
 }
 
 struct pcie_window {
-	uint64_t base;		/* the same address for CPU and bus */
+	uint64_t base; /* the same address for CPU and bus */
 	uint64_t size_bytes;
 };
 
 struct pcie_config {
-	uintptr_t ecam;			/* of bus 0 */
+	uintptr_t ecam; /* of bus 0 */
 	struct pcie_window mem32;
-	struct pcie_window mem64;	/* size 0: none */
-	uint32_t intx_intid;		/* INTID of the first of four wires; a function's: + (slot + pin) % 4 */
+	struct pcie_window mem64; /* size 0: none */
+	uint32_t intx_intid;	  /* INTID of the first of four wires; a function's: + (slot + pin) % 4 */
 };
 
 struct pcie_bar {
-	uint64_t addr;		/* assigned */
-	uint64_t size_bytes;	/* 0: not there, I/O, or the upper half of a 64-bit BAR */
+	uint64_t addr;	     /* assigned */
+	uint64_t size_bytes; /* 0: not there, I/O, or the upper half of a 64-bit BAR */
 	bool is64;
 	bool prefetch;
 };
@@ -79,11 +79,11 @@ struct pcie_function {
 	pcie_bdf_t bdf;
 	uint16_t vendor_id, device_id;
 	uint16_t subsystem_vendor_id, subsystem_id;
-	uint32_t class_code;		/* 24 bits */
+	uint32_t class_code; /* 24 bits */
 	uint8_t revision;
 	uint8_t header_type;
-	uint8_t intx_pin;		/* 1 is A; 0: none */
-	uint32_t intx_intid;		/* valid with intx_pin */
+	uint8_t intx_pin;    /* 1 is A; 0: none */
+	uint32_t intx_intid; /* valid with intx_pin */
 	struct pcie_bar bar[PCIE_BARS];
 	bool isolated;
 };

@@ -5,12 +5,12 @@
 #include "drivers/mmio.h"
 
 /* DDI 0224, 3.3 */
-#define RTC_DR			0x000u
-#define RTC_PERIPH_ID0		0xfe0u
-#define RTC_PERIPH_ID1		0xfe4u
-#define RTC_PART_LOW		0x31u		/* part 0x031 */
-#define RTC_PART_HIGH		0x0u
-#define RTC_ID1_PART		MASK32(3, 0)
+#define RTC_DR	       0x000u
+#define RTC_PERIPH_ID0 0xfe0u
+#define RTC_PERIPH_ID1 0xfe4u
+#define RTC_PART_LOW   0x31u /* part 0x031 */
+#define RTC_PART_HIGH  0x0u
+#define RTC_ID1_PART   MASK32(3, 0)
 
 enum err pl031_init(struct pl031 *rtc, uintptr_t base)
 {

@@ -95,7 +95,8 @@ enum err gw_smmu_event_next(struct gw_smmu *smmu, struct gw_smmu_event *out)
 	if (used == 0 || used > entries) {
 		return ERR_AGAIN;
 	}
-	record = (const uint64_t *)smmu->config.eventq + (size_t)(smmu->eventq_cons & (entries - 1)) * (EVENT_BYTES / 8);
+	record =
+		(const uint64_t *)smmu->config.eventq + (size_t)(smmu->eventq_cons & (entries - 1)) * (EVENT_BYTES / 8);
 	smmu_acquire(smmu, record, EVENT_BYTES);
 	for (uint32_t i = 0; i < 4; i++) {
 		raw[i] = record[i];

@@ -49,8 +49,8 @@ static enum err bypass_close(struct gw_smmu *smmu)
 static void tables_set(struct gw_smmu *smmu)
 {
 	const uint32_t cr1 = FIELD_PREP(SMMU_CR1_QUEUE_IC, SMMU_CR1_WB) | FIELD_PREP(SMMU_CR1_QUEUE_OC, SMMU_CR1_WB) |
-		FIELD_PREP(SMMU_CR1_QUEUE_SH, SMMU_CR1_ISH) | FIELD_PREP(SMMU_CR1_TABLE_IC, SMMU_CR1_WB) |
-		FIELD_PREP(SMMU_CR1_TABLE_OC, SMMU_CR1_WB) | FIELD_PREP(SMMU_CR1_TABLE_SH, SMMU_CR1_ISH);
+			     FIELD_PREP(SMMU_CR1_QUEUE_SH, SMMU_CR1_ISH) | FIELD_PREP(SMMU_CR1_TABLE_IC, SMMU_CR1_WB) |
+			     FIELD_PREP(SMMU_CR1_TABLE_OC, SMMU_CR1_WB) | FIELD_PREP(SMMU_CR1_TABLE_SH, SMMU_CR1_ISH);
 
 	smmu_write32(smmu, SMMU_CR1, cr1);
 	/* PTM: broadcast TLBI of the CPUs is not for us; devices have tables and VMIDs of their own. */
@@ -65,8 +65,8 @@ static enum err cmdq_start(struct gw_smmu *smmu)
 {
 	smmu->cmdq_prod = 0;
 	smmu->cmdq_cons = 0;
-	smmu_write64(smmu, SMMU_CMDQ_BASE, (smmu_pa_of(smmu, smmu->config.cmdq) & SMMU_Q_BASE_ADDR) |
-		SMMU_Q_BASE_RAWA | smmu->config.cmdq_log2);
+	smmu_write64(smmu, SMMU_CMDQ_BASE,
+		(smmu_pa_of(smmu, smmu->config.cmdq) & SMMU_Q_BASE_ADDR) | SMMU_Q_BASE_RAWA | smmu->config.cmdq_log2);
 	smmu_write32(smmu, SMMU_CMDQ_PROD, 0);
 	smmu_write32(smmu, SMMU_CMDQ_CONS, 0);
 	return cr0_write(smmu, SMMU_CR0_CMDQEN);
@@ -90,8 +90,9 @@ static enum err caches_drop(struct gw_smmu *smmu)
 static enum err eventq_start(struct gw_smmu *smmu)
 {
 	smmu->eventq_cons = 0;
-	smmu_write64(smmu, SMMU_EVENTQ_BASE, (smmu_pa_of(smmu, smmu->config.eventq) & SMMU_Q_BASE_ADDR) |
-		SMMU_Q_BASE_RAWA | smmu->config.eventq_log2);
+	smmu_write64(smmu, SMMU_EVENTQ_BASE,
+		(smmu_pa_of(smmu, smmu->config.eventq) & SMMU_Q_BASE_ADDR) | SMMU_Q_BASE_RAWA |
+			smmu->config.eventq_log2);
 	smmu_write32(smmu, SMMU_EVENTQ_PROD, 0);
 	smmu_write32(smmu, SMMU_EVENTQ_CONS, 0);
 	return cr0_write(smmu, smmu->cr0 | SMMU_CR0_EVENTQEN);

@@ -69,8 +69,8 @@ static enum err hardware_check(struct gw_smmu *smmu)
 		return ERR_UNSUPPORTED;
 	}
 	if (c->cmdq_log2 > FIELD_GET(SMMU_IDR1_CMDQS, f->idr1)) {
-		SMMU_REASON(smmu, "SMMU command queue: IDR1.CMDQS = %u, %u needed",
-			FIELD_GET(SMMU_IDR1_CMDQS, f->idr1), c->cmdq_log2);
+		SMMU_REASON(smmu, "SMMU command queue: IDR1.CMDQS = %u, %u needed", FIELD_GET(SMMU_IDR1_CMDQS, f->idr1),
+			c->cmdq_log2);
 		return ERR_UNSUPPORTED;
 	}
 	if (c->eventq_log2 > FIELD_GET(SMMU_IDR1_EVENTQS, f->idr1)) {

@@ -22,16 +22,16 @@
 #include "core/base/limits.h"
 
 /** Longest wait for a register acknowledge and for a CMD_SYNC. */
-#define GW_SMMU_ACK_TIMEOUT_US		100000u
-#define GW_SMMU_SYNC_TIMEOUT_US		1000000u
+#define GW_SMMU_ACK_TIMEOUT_US	100000u
+#define GW_SMMU_SYNC_TIMEOUT_US 1000000u
 /** Polls in one bounded spin, whatever the clock says. */
-#define GW_SMMU_POLLS_MAX		10000000u
+#define GW_SMMU_POLLS_MAX	10000000u
 /** StreamIDs that one leaf of a two-level stream table serves (SPLIT = 8); bytes of a leaf. */
-#define GW_SMMU_LEAF_STREAMS		256u
-#define GW_SMMU_LEAF_BYTES		(GW_SMMU_LEAF_STREAMS * 64u)
+#define GW_SMMU_LEAF_STREAMS	256u
+#define GW_SMMU_LEAF_BYTES	(GW_SMMU_LEAF_STREAMS * 64u)
 /** StreamID bits this driver serves at most (a PCIe segment's Requester IDs). */
-#define GW_SMMU_STREAM_BITS_MAX		16u
-#define GW_SMMU_LEAVES_MAX		(1u << (GW_SMMU_STREAM_BITS_MAX - 8u))
+#define GW_SMMU_STREAM_BITS_MAX 16u
+#define GW_SMMU_LEAVES_MAX	(1u << (GW_SMMU_STREAM_BITS_MAX - 8u))
 
 struct gw_smmu_ops {
 	/** Registers, by byte offset from page 0 (page 1 is at 0x10000). */
@@ -81,11 +81,11 @@ struct gw_smmu_features {
 	uint32_t idr0, idr1, idr3, idr5, aidr;
 	uint8_t stream_bits;
 	uint8_t oas_bits;
-	uint8_t httu;		/* 0 none, 1 Access flag, 2 and 3 dirty state too */
+	uint8_t httu; /* 0 none, 1 Access flag, 2 and 3 dirty state too */
 	bool coherent;
 	bool two_level;
-	bool range_inval;	/* RIL */
-	bool broadcast_tlb;	/* BTM */
+	bool range_inval;   /* RIL */
+	bool broadcast_tlb; /* BTM */
 	bool vmid16;
 	bool fwb;
 	bool hyp;
@@ -95,19 +95,19 @@ struct gw_smmu_features {
 struct gw_smmu_s2 {
 	uint64_t root_pa;
 	uint16_t vmid;
-	uint8_t t0sz;		/* 64 - IPA bits */
-	uint8_t sl0;		/* as VTCR_EL2.SL0: 0 starts at level 2, 1 at level 1, 2 at level 0 */
-	uint8_t ps;		/* output size, code of IDR5.OAS */
-	bool fwb;		/* descriptors carry FWB attributes: needs IDR3.FWB */
-	bool hw_access;		/* S2HA: needs HTTU >= 1 */
-	bool hw_dirty;		/* S2HD: needs HTTU >= 2, and hw_access */
+	uint8_t t0sz;	/* 64 - IPA bits */
+	uint8_t sl0;	/* as VTCR_EL2.SL0: 0 starts at level 2, 1 at level 1, 2 at level 0 */
+	uint8_t ps;	/* output size, code of IDR5.OAS */
+	bool fwb;	/* descriptors carry FWB attributes: needs IDR3.FWB */
+	bool hw_access; /* S2HA: needs HTTU >= 1 */
+	bool hw_dirty;	/* S2HD: needs HTTU >= 2, and hw_access */
 };
 
 /** A CMD_SYNC under way: filled by gw_smmu_sync_begin. */
 struct gw_smmu_token {
-	uint64_t end;		/* commands consumed when it is done */
+	uint64_t end; /* commands consumed when it is done */
 	uint64_t deadline_us;
-	uint64_t errors;	/* command errors seen before */
+	uint64_t errors; /* command errors seen before */
 };
 
 /** Decoded event record. */
@@ -117,14 +117,14 @@ struct gw_smmu_event {
 	uint8_t type;
 	uint8_t class_code;
 	const char *name;	/* "F_TRANSLATION"; "unknown" */
-	const char *class_name;	/* what was accessed: "CD fetch", "table walk", "input address"; "-" where not told */
+	const char *class_name; /* what was accessed: "CD fetch", "table walk", "input address"; "-" where not told */
 	bool has_addr;
 	bool has_ipa;
-	bool read;		/* valid with has_addr */
+	bool read; /* valid with has_addr */
 	bool stage2;
 	bool stalled;
-	uint64_t addr;		/* input address, or the fetch address of a fetch fault */
-	uint64_t ipa;		/* page of the IPA, stage 2 faults */
+	uint64_t addr; /* input address, or the fetch address of a fetch fault */
+	uint64_t ipa;  /* page of the IPA, stage 2 faults */
 };
 
 struct gw_smmu_counts {
@@ -148,16 +148,16 @@ struct gw_smmu {
 	char reason[REASON_BYTES];
 
 	uint32_t cr0;
-	uint8_t strtab_bits;		/* StreamIDs the table covers */
+	uint8_t strtab_bits; /* StreamIDs the table covers */
 	uint32_t leaves_used;
 	uint64_t *leaf_of[GW_SMMU_LEAVES_MAX];
 
-	uint32_t cmdq_prod;		/* index and wrap bit */
+	uint32_t cmdq_prod; /* index and wrap bit */
 	uint32_t cmdq_cons;
-	uint64_t cmdq_produced;		/* the same, without wrap */
+	uint64_t cmdq_produced; /* the same, without wrap */
 	uint64_t cmdq_consumed;
 
-	uint32_t eventq_cons;		/* index, wrap bit and OVACKFLG */
+	uint32_t eventq_cons; /* index, wrap bit and OVACKFLG */
 
 	struct {
 		enum gw_smmu_update_phase phase;
@@ -219,8 +219,8 @@ bool gw_smmu_attached(const struct gw_smmu *smmu, uint32_t stream_id);
  *
  * @return ERR_OK; ERR_FULL: sync, then retry; ERR_RANGE.
  */
-enum err gw_smmu_tlbi_s2_ipa(struct gw_smmu *smmu, uint16_t vmid, uint64_t ipa, uint64_t page_count,
-	bool leaf_only) MUST_CHECK;
+enum err gw_smmu_tlbi_s2_ipa(
+	struct gw_smmu *smmu, uint16_t vmid, uint64_t ipa, uint64_t page_count, bool leaf_only) MUST_CHECK;
 /** Queue invalidation of all entries of a VMID, both stages. */
 enum err gw_smmu_tlbi_vmid(struct gw_smmu *smmu, uint16_t vmid) MUST_CHECK;
 

@@ -7,7 +7,7 @@
 #include "drivers/smmuv3/smmuv3.h"
 #include "drivers/smmuv3/smmuv3_regs.h"
 
-#define SMMU_SPLIT_BITS		8u
+#define SMMU_SPLIT_BITS 8u
 
 static inline uint32_t smmu_read32(const struct gw_smmu *smmu, uint32_t offset)
 {
@@ -53,7 +53,7 @@ static inline void smmu_store64(uint64_t *word, uint64_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-#define SMMU_REASON(smmu, ...)	((void)fmt((smmu)->reason, sizeof((smmu)->reason), __VA_ARGS__))
+#define SMMU_REASON(smmu, ...) ((void)fmt((smmu)->reason, sizeof((smmu)->reason), __VA_ARGS__))
 
 /** cmdq.c: room for count commands and one SYNC after them? */
 bool smmu_cmdq_room(struct gw_smmu *smmu, uint32_t count);

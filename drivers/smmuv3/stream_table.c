@@ -57,7 +57,7 @@ uint32_t smmu_strtab_base_cfg(const struct gw_smmu *smmu)
 
 	if (two_level(smmu)) {
 		cfg |= FIELD_PREP(SMMU_STRTAB_BASE_CFG_FMT, SMMU_STRTAB_BASE_CFG_FMT_TWO_LEVEL) |
-			FIELD_PREP(SMMU_STRTAB_BASE_CFG_SPLIT, SMMU_SPLIT_BITS);
+		       FIELD_PREP(SMMU_STRTAB_BASE_CFG_SPLIT, SMMU_SPLIT_BITS);
 	}
 	return cfg;
 }
@@ -101,10 +101,12 @@ static void leaf_add(struct gw_smmu *smmu, uint32_t stream_id)
  */
 static uint64_t start_table_bytes(uint8_t t0sz, uint8_t sl0)
 {
-	static const struct { uint8_t lo, hi, resolved; } level[3] = {
-		{ 25, 34, 21 },		/* level 2 */
-		{ 31, 43, 30 },		/* level 1 */
-		{ 40, 48, 39 },		/* level 0 */
+	static const struct {
+		uint8_t lo, hi, resolved;
+	} level[3] = {
+		{ 25, 34, 21 }, /* level 2 */
+		{ 31, 43, 30 }, /* level 1 */
+		{ 40, 48, 39 }, /* level 0 */
 	};
 	uint32_t bits = 64u - t0sz;
 
@@ -127,7 +129,8 @@ static enum err s2_check(struct gw_smmu *smmu, const struct gw_smmu_s2 *s2)
 		SMMU_REASON(smmu, "stage 2: PS %u is beyond the SMMU's %u output bits", s2->ps, f->oas_bits);
 		return ERR_RANGE;
 	}
-	if (s2->root_pa % MAX(bytes, 64) != 0 || (s2->root_pa & ~STE3_S2TTB) != 0 || s2->root_pa >> ps_bits[s2->ps] != 0) {
+	if (s2->root_pa % MAX(bytes, 64) != 0 || (s2->root_pa & ~STE3_S2TTB) != 0 ||
+		s2->root_pa >> ps_bits[s2->ps] != 0) {
 		SMMU_REASON(smmu, "stage 2: root 0x%llx, alignment %llu and %u bits needed",
 			(unsigned long long)s2->root_pa, (unsigned long long)bytes, ps_bits[s2->ps]);
 		return ERR_RANGE;
@@ -153,10 +156,10 @@ static void ste_fill(uint64_t ste[STE_WORDS], const struct gw_smmu_s2 *s2)
 	/* EATS 0: a translated request would bypass stage 2. */
 	ste[1] = FIELD_PREP(STE1_SHCFG, STE1_SHCFG_INCOMING) | (s2->fwb ? STE1_S2FWB : 0);
 	ste[2] = FIELD_PREP(STE2_S2VMID, s2->vmid) | FIELD_PREP(STE2_S2T0SZ, s2->t0sz) |
-		FIELD_PREP(STE2_S2SL0, s2->sl0) | FIELD_PREP(STE2_S2IR0, STE2_S2WALK_WB) |
-		FIELD_PREP(STE2_S2OR0, STE2_S2WALK_WB) | FIELD_PREP(STE2_S2SH0, STE2_S2SH0_ISH) |
-		FIELD_PREP(STE2_S2TG, STE2_S2TG_4K) | FIELD_PREP(STE2_S2PS, s2->ps) | STE2_S2AA64 | STE2_S2R |
-		(s2->hw_access ? STE2_S2HA : 0) | (s2->hw_dirty ? STE2_S2HD : 0);
+		 FIELD_PREP(STE2_S2SL0, s2->sl0) | FIELD_PREP(STE2_S2IR0, STE2_S2WALK_WB) |
+		 FIELD_PREP(STE2_S2OR0, STE2_S2WALK_WB) | FIELD_PREP(STE2_S2SH0, STE2_S2SH0_ISH) |
+		 FIELD_PREP(STE2_S2TG, STE2_S2TG_4K) | FIELD_PREP(STE2_S2PS, s2->ps) | STE2_S2AA64 | STE2_S2R |
+		 (s2->hw_access ? STE2_S2HA : 0) | (s2->hw_dirty ? STE2_S2HD : 0);
 	ste[3] = s2->root_pa & STE3_S2TTB;
 	for (uint32_t i = 4; i < STE_WORDS; i++) {
 		ste[i] = 0;
@@ -310,8 +313,8 @@ static enum err update_wait(struct gw_smmu *smmu)
 			return err;
 		}
 	}
-	SMMU_REASON(smmu, "SMMU update of StreamID 0x%x: no end after %u polls", smmu->update.stream_id,
-		GW_SMMU_POLLS_MAX);
+	SMMU_REASON(
+		smmu, "SMMU update of StreamID 0x%x: no end after %u polls", smmu->update.stream_id, GW_SMMU_POLLS_MAX);
 	smmu->update.phase = GW_SMMU_UPDATE_IDLE;
 	return ERR_TIMEOUT;
 }
@@ -339,5 +342,5 @@ bool gw_smmu_attached(const struct gw_smmu *smmu, uint32_t stream_id)
 	}
 	ste = ste_of(smmu, stream_id);
 	return ste != NULL && (ste[0] & STE0_V) != 0 &&
-		(smmu->update.phase == GW_SMMU_UPDATE_IDLE || smmu->update.stream_id != stream_id);
+	       (smmu->update.phase == GW_SMMU_UPDATE_IDLE || smmu->update.stream_id != stream_id);
 }

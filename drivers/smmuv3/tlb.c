@@ -4,10 +4,10 @@
 #include "drivers/smmuv3/smmuv3_priv.h"
 
 /* Without RIL: single pages up to here, the whole VMID beyond. */
-#define TLBI_PAGES_MAX		8u
+#define TLBI_PAGES_MAX	     8u
 /* With RIL: pages that SCALE 0 to 3 reach; one command for each non-zero digit in base 32. */
-#define TLBI_RANGE_DIGITS	4u
-#define TLBI_RANGE_PAGES_MAX	(1u << (5u * TLBI_RANGE_DIGITS))
+#define TLBI_RANGE_DIGITS    4u
+#define TLBI_RANGE_PAGES_MAX (1u << (5u * TLBI_RANGE_DIGITS))
 
 static uint32_t range_command_count(uint64_t page_count)
 {

@@ -12,11 +12,11 @@
 #include "core/base/text.h"
 #include "drivers/vfio/edu_priv.h"
 
-#define EDU_ID_VALUE		0x010000edu
-#define EDU_ID_MASK		0x0000ffffu	/* the upper half is a version */
-#define EDU_TRANSFER_US		100000u
+#define EDU_ID_VALUE	   0x010000edu
+#define EDU_ID_MASK	   0x0000ffffu /* the upper half is a version */
+#define EDU_TRANSFER_US	   100000u
 /* A wipe leaves 0! = 1 behind, which depends on nothing. */
-#define EDU_WIPE_FACTORIAL	0u
+#define EDU_WIPE_FACTORIAL 0u
 
 static bool arc_direct(enum device_state from, enum device_state to)
 {
@@ -110,7 +110,8 @@ static enum err transfer_begin(struct edu *edu, bool to_ram)
 	}
 	edu->faults_before = faults_now(edu);
 	if (to_ram) {
-		edu_dma_start(edu, EDU_BUFFER, edu->config.scratch_iova, EDU_BUFFER_BYTES, EDU_DMA_RUN | EDU_DMA_TO_RAM);
+		edu_dma_start(
+			edu, EDU_BUFFER, edu->config.scratch_iova, EDU_BUFFER_BYTES, EDU_DMA_RUN | EDU_DMA_TO_RAM);
 	} else {
 		edu_dma_start(edu, edu->config.scratch_iova, EDU_BUFFER, EDU_BUFFER_BYTES, EDU_DMA_RUN);
 	}
@@ -190,7 +191,7 @@ static enum err step_load(struct edu *edu, uint64_t now_us)
 static void registers_clear(struct edu *edu)
 {
 	edu_reg_set(edu, EDU_IRQ_ACK, UINT32_MAX);
-	edu_reg_set(edu, EDU_INVERSE, UINT32_MAX);	/* reads as zero, as after power-on */
+	edu_reg_set(edu, EDU_INVERSE, UINT32_MAX); /* reads as zero, as after power-on */
 	edu->guest = (struct edu_guest){ .factorial_kept = true };
 	edu->flight = (struct edu_flight){ .open = false };
 	edu->image_len = 0;
@@ -418,7 +419,8 @@ static enum err header_look(struct edu *edu)
 	enum err err = image_header_check(edu->image, &ident, &body_bytes, edu->error);
 
 	if (err == ERR_OK && body_bytes > EDU_IMAGE_BYTES - IMAGE_HEADER_BYTES) {
-		EDU_ERROR(edu, "edu image: body of %u bytes, at most %u", body_bytes, EDU_IMAGE_BYTES - IMAGE_HEADER_BYTES);
+		EDU_ERROR(edu, "edu image: body of %u bytes, at most %u", body_bytes,
+			EDU_IMAGE_BYTES - IMAGE_HEADER_BYTES);
 		err = ERR_BAD_RECORD;
 	}
 	return err;

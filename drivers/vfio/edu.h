@@ -29,18 +29,18 @@
 #include "drivers/vfio/image.h"
 #include "migration/device.h"
 
-#define EDU_STATE_VERSION	1u
-#define EDU_TAG_REGISTERS	(IMAGE_TAG_MANDATORY | 1u)
-#define EDU_TAG_BUFFER		(IMAGE_TAG_MANDATORY | 2u)
-#define EDU_REGISTERS_BYTES	48u
-#define EDU_IMAGE_BYTES		(IMAGE_HEADER_BYTES + 2 * IMAGE_BLOCK_BYTES + EDU_REGISTERS_BYTES + EDU_BUFFER_BYTES)
+#define EDU_STATE_VERSION   1u
+#define EDU_TAG_REGISTERS   (IMAGE_TAG_MANDATORY | 1u)
+#define EDU_TAG_BUFFER	    (IMAGE_TAG_MANDATORY | 2u)
+#define EDU_REGISTERS_BYTES 48u
+#define EDU_IMAGE_BYTES	    (IMAGE_HEADER_BYTES + 2 * IMAGE_BLOCK_BYTES + EDU_REGISTERS_BYTES + EDU_BUFFER_BYTES)
 
 /** A transfer (100 ms of virtual time) and a factorial end well before this. */
-#define EDU_ARC_TIMEOUT_US	5000000u
+#define EDU_ARC_TIMEOUT_US  5000000u
 /** The factorial's interrupt follows the end of the computation within this. */
-#define EDU_IRQ_SETTLE_US	20000u
+#define EDU_IRQ_SETTLE_US   20000u
 /** Different pages the log holds between two harvests; one transfer dirties at most two. */
-#define EDU_LOG_PAGES_MAX	256u
+#define EDU_LOG_PAGES_MAX   256u
 
 /** What the board knows. Called with the device's lock held: no waiting, no way back into edu. */
 struct edu_host_ops {
@@ -60,8 +60,8 @@ struct edu_host_ops {
 struct edu_config {
 	const struct edu_host_ops *ops;
 	void *ctx;
-	uintptr_t regs;			/* BAR 0, first page mapped */
-	char id[16];			/* virtual BDF, "0000:00:01.0" */
+	uintptr_t regs; /* BAR 0, first page mapped */
+	char id[16];	/* virtual BDF, "0000:00:01.0" */
 	uint16_t subsystem_vendor_id, subsystem_id;
 	/** A page of the hypervisor: RW in the device's stage 2 at scratch_iova, outside the VM's RAM. */
 	uint8_t *scratch;
@@ -73,17 +73,17 @@ enum edu_job { EDU_JOB_NONE = 0, EDU_JOB_DONE, EDU_JOB_QUIESCE, EDU_JOB_READ_OUT
 /** What the guest sees where the device cannot tell, and what it started. */
 struct edu_guest {
 	uint64_t dma_src, dma_dst, dma_count, dma_cmd;
-	uint32_t factorial;		/* input while computing; the result while kept */
-	bool factorial_kept;		/* the result is the saved one, the device's is not */
-	bool factorial_open;		/* its interrupt may still come */
-	uint16_t command;		/* COMMAND as the guest wrote it */
+	uint32_t factorial;  /* input while computing; the result while kept */
+	bool factorial_kept; /* the result is the saved one, the device's is not */
+	bool factorial_open; /* its interrupt may still come */
+	uint16_t command;    /* COMMAND as the guest wrote it */
 };
 
 /** A transfer of the guest that was started and not yet seen to end. */
 struct edu_flight {
 	bool open;
 	bool to_ram;
-	uint64_t page;			/* first page of the VM, when to_ram */
+	uint64_t page; /* first page of the VM, when to_ram */
 	uint32_t page_count;
 };
 
@@ -96,7 +96,7 @@ struct edu_log {
 
 struct edu_counts {
 	uint64_t transfers;
-	uint64_t refused;		/* starts that would have left the buffer or the VM's RAM */
+	uint64_t refused; /* starts that would have left the buffer or the VM's RAM */
 };
 
 /** One device; the fields are the driver's. */
@@ -118,12 +118,12 @@ struct edu {
 	struct edu_flight flight;
 	struct edu_log log;
 	struct edu_counts counts;
-	uint32_t stop_us, load_us;	/* longest seen */
+	uint32_t stop_us, load_us; /* longest seen */
 
 	uint8_t image[EDU_IMAGE_BYTES];
 	uint32_t image_len, image_at;
 	char error[REASON_BYTES];
-	char refusal[REASON_BYTES];	/* the last access of the guest that was refused */
+	char refusal[REASON_BYTES]; /* the last access of the guest that was refused */
 };
 
 /**

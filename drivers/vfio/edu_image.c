@@ -88,7 +88,8 @@ static enum err register_verify(struct edu *edu, uint32_t offset, uint32_t mask,
 	uint32_t have = edu_reg(edu, offset) & mask;
 
 	if (have != want) {
-		EDU_ERROR(edu, "edu %s: register 0x%02x reads 0x%x after a load of 0x%x", edu->config.id, offset, have, want);
+		EDU_ERROR(edu, "edu %s: register 0x%02x reads 0x%x after a load of 0x%x", edu->config.id, offset, have,
+			want);
 		return ERR_IO;
 	}
 	return ERR_OK;

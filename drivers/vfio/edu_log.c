@@ -85,7 +85,7 @@ static enum err log_harvest(void *ctx, struct dirty_cursor *cursor, uint64_t *ma
 	edu->log.count = 0;
 	edu->log.lost = false;
 	if (edu->flight.open) {
-		flight_add(edu);	/* carried to the next harvest */
+		flight_add(edu); /* carried to the next harvest */
 	}
 	spin_unlock(&edu->lock);
 	return err;

@@ -4,7 +4,7 @@
 #include "drivers/vfio/edu_priv.h"
 
 /* From here on every factorial is 0 modulo 2^32; the device would multiply on for seconds. */
-#define FACTORIAL_ZERO_FROM	34u
+#define FACTORIAL_ZERO_FROM 34u
 
 static enum err access_check(const struct edu *edu, uint64_t offset, uint32_t size_bytes)
 {
@@ -67,7 +67,7 @@ enum err edu_mmio_read(struct edu *edu, uint64_t offset, uint32_t size_bytes, ui
 static void factorial_write(struct edu *edu, uint32_t n)
 {
 	if (edu_computes(edu)) {
-		return;	/* as the device does */
+		return; /* as the device does */
 	}
 	edu->guest.factorial = n;
 	edu->guest.factorial_kept = false;
@@ -101,8 +101,8 @@ static enum err transfer_check(struct edu *edu, uint64_t cmd, struct edu_flight 
 	}
 	if (inside < EDU_BUFFER || g->dma_count > EDU_BUFFER_BYTES ||
 		inside - EDU_BUFFER > EDU_BUFFER_BYTES - g->dma_count) {
-		EDU_REFUSAL(edu, "edu %s: DMA of 0x%llx bytes at device address 0x%llx leaves the buffer", edu->config.id,
-			(unsigned long long)g->dma_count, (unsigned long long)inside);
+		EDU_REFUSAL(edu, "edu %s: DMA of 0x%llx bytes at device address 0x%llx leaves the buffer",
+			edu->config.id, (unsigned long long)g->dma_count, (unsigned long long)inside);
 		return ERR_RANGE;
 	}
 	err = edu->config.ops->ram_page(edu->config.ctx, iova, g->dma_count, &flight->page);
@@ -121,7 +121,7 @@ static enum err dma_cmd_write(struct edu *edu, uint64_t cmd)
 	enum err err;
 
 	if ((cmd & EDU_DMA_RUN) == 0) {
-		return ERR_OK;	/* as the device does */
+		return ERR_OK; /* as the device does */
 	}
 	err = transfer_check(edu, cmd, &flight);
 	if (err != ERR_OK) {
@@ -135,7 +135,8 @@ static enum err dma_cmd_write(struct edu *edu, uint64_t cmd)
 	if (edu->guest.dma_count == 0) {
 		edu_dma_start(edu, EDU_BUFFER, EDU_BUFFER, 0, cmd & EDU_DMA_CMD_BITS);
 	} else {
-		edu_dma_start(edu, edu->guest.dma_src, edu->guest.dma_dst, edu->guest.dma_count, cmd & EDU_DMA_CMD_BITS);
+		edu_dma_start(
+			edu, edu->guest.dma_src, edu->guest.dma_dst, edu->guest.dma_count, cmd & EDU_DMA_CMD_BITS);
 	}
 	return ERR_OK;
 }
@@ -144,7 +145,7 @@ static enum err dma_write(struct edu *edu, uint64_t offset, uint64_t value)
 {
 	edu_flight_update(edu);
 	if (edu->flight.open) {
-		return ERR_OK;	/* the device takes nothing while it transfers */
+		return ERR_OK; /* the device takes nothing while it transfers */
 	}
 	switch (offset) {
 	case EDU_DMA_SRC:

@@ -7,10 +7,10 @@
 #include "drivers/mmio.h"
 #include "drivers/vfio/edu.h"
 
-#define EDU_ERROR(edu, ...)	((void)fmt((edu)->error, sizeof((edu)->error), __VA_ARGS__))
+#define EDU_ERROR(edu, ...)   ((void)fmt((edu)->error, sizeof((edu)->error), __VA_ARGS__))
 
 /** What the guest asked for and did not get: apart from error, which the engine may be reading. */
-#define EDU_REFUSAL(edu, ...)	((void)fmt((edu)->refusal, sizeof((edu)->refusal), __VA_ARGS__))
+#define EDU_REFUSAL(edu, ...) ((void)fmt((edu)->refusal, sizeof((edu)->refusal), __VA_ARGS__))
 
 static inline uint32_t edu_reg(const struct edu *edu, uint32_t offset)
 {

@@ -7,15 +7,29 @@
 #include "core/base/bytes.h"
 #include "core/base/fmt.h"
 
-#define HEADER_CRC_AT		28u
-#define IMAGE_WANT_MAX		16u
+#define HEADER_CRC_AT	    28u
+#define IMAGE_WANT_MAX	    16u
 
-#define REASON(reason, ...)	((void)fmt((reason), REASON_BYTES, __VA_ARGS__))
+#define REASON(reason, ...) ((void)fmt((reason), REASON_BYTES, __VA_ARGS__))
 
 /* Four bits at a time: 64 bytes of table. */
 static const uint32_t crc_nibble[16] = {
-	0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-	0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	0x00000000,
+	0x1db71064,
+	0x3b6e20c8,
+	0x26d930ac,
+	0x76dc4190,
+	0x6b6b51f4,
+	0x4db26158,
+	0x5005713c,
+	0xedb88320,
+	0xf00f9344,
+	0xd6d6a3e8,
+	0xcb61b38c,
+	0x9b64c2b0,
+	0x86d3d2d4,
+	0xa00ae278,
+	0xbdbdf21c,
 };
 
 uint32_t image_crc32(uint32_t crc, const uint8_t *bytes, size_t len_bytes)
@@ -71,8 +85,8 @@ enum err image_end(struct writer *w, const struct image_ident *ident)
 	return ERR_OK;
 }
 
-enum err image_header_check(const uint8_t header[IMAGE_HEADER_BYTES], const struct image_ident *ident,
-	uint32_t *body_bytes, char *reason)
+enum err image_header_check(
+	const uint8_t header[IMAGE_HEADER_BYTES], const struct image_ident *ident, uint32_t *body_bytes, char *reason)
 {
 	const uint16_t have[4] = { load_le16(&header[8]), load_le16(&header[10]), load_le16(&header[12]),
 		load_le16(&header[14]) };
@@ -132,20 +146,22 @@ static enum err block_read(struct reader *r, struct block *out, char *reason)
 	out->len_bytes = load_le32(&head[4]);
 	out->bytes = read_bytes(r, out->len_bytes);
 	if (r->failed || load_le16(&head[2]) != 0) {
-		REASON(reason, "device image: block 0x%04x of %u bytes is longer than the image, or its reserved field set",
+		REASON(reason,
+			"device image: block 0x%04x of %u bytes is longer than the image, or its reserved field set",
 			out->tag, out->len_bytes);
 		return ERR_BAD_RECORD;
 	}
 	crc = image_crc32(image_crc32(0, head, 8), out->bytes, out->len_bytes);
 	if (crc != load_le32(&head[8])) {
-		REASON(reason, "device image: block 0x%04x CRC 0x%08x, 0x%08x computed", out->tag, load_le32(&head[8]), crc);
+		REASON(reason, "device image: block 0x%04x CRC 0x%08x, 0x%08x computed", out->tag, load_le32(&head[8]),
+			crc);
 		return ERR_BAD_RECORD;
 	}
 	return ERR_OK;
 }
 
-static enum err block_take(const struct block *b, const struct image_want *want, uint32_t want_count,
-	const uint8_t **found, char *reason)
+static enum err block_take(
+	const struct block *b, const struct image_want *want, uint32_t want_count, const uint8_t **found, char *reason)
 {
 	for (uint32_t i = 0; i < want_count; i++) {
 		if (want[i].tag != b->tag) {
@@ -184,7 +200,8 @@ enum err image_parse(const uint8_t *bytes, size_t len_bytes, const struct image_
 		return err;
 	}
 	if (body_bytes != len_bytes - IMAGE_HEADER_BYTES) {
-		REASON(reason, "device image: body of %u bytes, %zu arrived", body_bytes, len_bytes - IMAGE_HEADER_BYTES);
+		REASON(reason, "device image: body of %u bytes, %zu arrived", body_bytes,
+			len_bytes - IMAGE_HEADER_BYTES);
 		return ERR_BAD_RECORD;
 	}
 	r = reader_over(bytes + IMAGE_HEADER_BYTES, body_bytes);

@@ -22,12 +22,12 @@
 #include "core/base/err.h"
 #include "core/base/limits.h"
 
-#define IMAGE_MAGIC		0x49564447u
-#define IMAGE_FORMAT		1u
-#define IMAGE_HEADER_BYTES	32u
-#define IMAGE_BLOCK_BYTES	12u	/* of a block, without its value */
-#define IMAGE_TAG_MANDATORY	0x8000u
-#define IMAGE_BLOCKS_MAX	64u
+#define IMAGE_MAGIC	    0x49564447u
+#define IMAGE_FORMAT	    1u
+#define IMAGE_HEADER_BYTES  32u
+#define IMAGE_BLOCK_BYTES   12u /* of a block, without its value */
+#define IMAGE_TAG_MANDATORY 0x8000u
+#define IMAGE_BLOCKS_MAX    64u
 
 struct image_ident {
 	uint16_t vendor_id, device_id;
@@ -37,9 +37,9 @@ struct image_ident {
 
 /** One block that must be there, once, with this length. */
 struct image_want {
-	uint16_t tag;		/* with IMAGE_TAG_MANDATORY, if so written */
+	uint16_t tag; /* with IMAGE_TAG_MANDATORY, if so written */
 	uint32_t len_bytes;
-	const uint8_t *bytes;	/* out: points into the image */
+	const uint8_t *bytes; /* out: points into the image */
 };
 
 /** CRC-32 (IEEE 802.3, reflected), continued from crc (0 to begin). */

@@ -23,11 +23,11 @@
 #define VIRTIO_IRQ_CONFIG	BIT32(1)
 
 #define VIRTIO_RESET_POLLS_MAX	100000u
-#define VIRTIO_CONFIG_TRIES_MAX	16u
+#define VIRTIO_CONFIG_TRIES_MAX 16u
 
 struct virtio_mmio {
 	uintptr_t base;
-	uint64_t features;	/* accepted by both sides */
+	uint64_t features; /* accepted by both sides */
 };
 
 /**

@@ -4,10 +4,10 @@
 #include "core/base/assert.h"
 #include "drivers/mmio.h"
 
-#define DESC_F_NEXT		BIT32(0)
-#define DESC_F_WRITE		BIT32(1)
-#define AVAIL_F_NO_INTERRUPT	1u
-#define USED_F_NO_NOTIFY	1u
+#define DESC_F_NEXT	     BIT32(0)
+#define DESC_F_WRITE	     BIT32(1)
+#define AVAIL_F_NO_INTERRUPT 1u
+#define USED_F_NO_NOTIFY     1u
 
 _Static_assert(sizeof(struct virtq_desc) == 16, "descriptor of 2.7.5");
 _Static_assert(sizeof(struct virtq_used_elem) == 8, "used element of 2.7.8");
@@ -33,8 +33,8 @@ static const uint16_t *avail_event(const struct virtq *q)
 	return (const uint16_t *)&q->mem->used.ring[q->size];
 }
 
-enum err virtq_init(struct virtq *q, const struct virtio_mmio *dev, uint32_t index, struct virtq_memory *mem,
-	uint32_t size_max)
+enum err virtq_init(
+	struct virtq *q, const struct virtio_mmio *dev, uint32_t index, struct virtq_memory *mem, uint32_t size_max)
 {
 	uint32_t max = virtio_mmio_queue_max(dev, index);
 	uint32_t size = 1;

@@ -15,7 +15,7 @@
 #include "core/base/err.h"
 #include "drivers/virtio_mmio/virtio_mmio.h"
 
-#define VIRTQ_SIZE_MAX		256u	/* power of two */
+#define VIRTQ_SIZE_MAX 256u /* power of two */
 
 struct virtq_desc {
 	uint64_t addr;
@@ -35,12 +35,12 @@ struct virtq_memory {
 	struct {
 		uint16_t flags;
 		uint16_t idx;
-		uint16_t ring[VIRTQ_SIZE_MAX + 1];	/* used_event lies after the last used entry */
+		uint16_t ring[VIRTQ_SIZE_MAX + 1]; /* used_event lies after the last used entry */
 	} avail __attribute__((aligned(4)));
 	struct {
 		uint16_t flags;
 		uint16_t idx;
-		struct virtq_used_elem ring[VIRTQ_SIZE_MAX + 1];	/* and avail_event */
+		struct virtq_used_elem ring[VIRTQ_SIZE_MAX + 1]; /* and avail_event */
 	} used __attribute__((aligned(64)));
 };
 
@@ -48,7 +48,7 @@ struct virtq_memory {
 struct virtq_buf {
 	const void *at;
 	uint32_t len_bytes;
-	bool device_writes;	/* pieces that the device writes come last */
+	bool device_writes; /* pieces that the device writes come last */
 };
 
 struct virtq {
@@ -58,14 +58,14 @@ struct virtq {
 	uint16_t size;
 	bool event_idx;
 	bool broken;
-	uint16_t avail_idx;	/* next to offer */
-	uint16_t notified_idx;	/* offered when the device was last told */
-	uint16_t used_idx;	/* next to take */
+	uint16_t avail_idx;    /* next to offer */
+	uint16_t notified_idx; /* offered when the device was last told */
+	uint16_t used_idx;     /* next to take */
 	uint16_t free_head;
 	uint16_t free_count;
-	uint16_t next[VIRTQ_SIZE_MAX];		/* of a chain, or of the free list */
-	uint16_t chain_count[VIRTQ_SIZE_MAX];	/* at the head of a chain in flight; else 0 */
-	uint32_t writable_bytes[VIRTQ_SIZE_MAX];	/* at the head: what the device may write */
+	uint16_t next[VIRTQ_SIZE_MAX];		 /* of a chain, or of the free list */
+	uint16_t chain_count[VIRTQ_SIZE_MAX];	 /* at the head of a chain in flight; else 0 */
+	uint32_t writable_bytes[VIRTQ_SIZE_MAX]; /* at the head: what the device may write */
 };
 
 /** Set a queue up on a device between virtio_mmio_begin and virtio_mmio_run. ERR_UNSUPPORTED: no such queue. */

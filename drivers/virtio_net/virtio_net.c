@@ -4,15 +4,15 @@
 #include "core/base/bytes.h"
 
 /* 5.1.3 Feature bits, 5.1.4 configuration, 5.1.2 queues */
-#define VIRTIO_NET_F_MTU	BIT64(3)
-#define VIRTIO_NET_F_MAC	BIT64(5)
-#define NET_CONFIG_MAC		0u
-#define NET_CONFIG_MTU		10u
-#define NET_QUEUE_RX		0u
-#define NET_QUEUE_TX		1u
+#define VIRTIO_NET_F_MTU      BIT64(3)
+#define VIRTIO_NET_F_MAC      BIT64(5)
+#define NET_CONFIG_MAC	      0u
+#define NET_CONFIG_MTU	      10u
+#define NET_QUEUE_RX	      0u
+#define NET_QUEUE_TX	      1u
 
-#define ETHERNET_HEADER_BYTES	14u
-#define MTU_MIN			576u
+#define ETHERNET_HEADER_BYTES 14u
+#define MTU_MIN		      576u
 
 _Static_assert(VIRTIO_NET_RX_BYTES >= VIRTIO_NET_HEADER_BYTES + ETHERNET_HEADER_BYTES + 4u + VIRTIO_NET_MTU,
 	"a receive buffer holds a frame with its header and a VLAN tag");

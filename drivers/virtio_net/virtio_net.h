@@ -16,13 +16,13 @@
 #include "net/nic.h"
 
 #define VIRTIO_NET_RX_COUNT	128u
-#define VIRTIO_NET_RX_BYTES	2048u	/* header, and a frame of the usual MTU */
-#define VIRTIO_NET_HEADER_BYTES	12u
+#define VIRTIO_NET_RX_BYTES	2048u /* header, and a frame of the usual MTU */
+#define VIRTIO_NET_HEADER_BYTES 12u
 #define VIRTIO_NET_MTU		1500u
 
 struct virtio_net_counts {
 	uint64_t rx_frames, tx_frames;
-	uint64_t rx_bad;	/* lengths that no frame has: dropped */
+	uint64_t rx_bad; /* lengths that no frame has: dropped */
 	uint64_t tx_full;
 	uint64_t irqs;
 };
@@ -33,16 +33,16 @@ struct virtio_net {
 	struct virtq rx, tx;
 	uint8_t mac[6];
 	uint16_t mtu;
-	bool rx_lent;			/* rx_head is with the caller */
+	bool rx_lent; /* rx_head is with the caller */
 	uint16_t rx_head;
 	uint64_t tx_queued;
-	uint64_t tx_done;		/* all frames before this one are done, in order */
-	uint64_t tx_frame[VIRTQ_SIZE_MAX];	/* by head: which frame */
-	bool tx_finished[VIRTQ_SIZE_MAX];	/* by frame modulo size: done, but not all before it */
+	uint64_t tx_done;		   /* all frames before this one are done, in order */
+	uint64_t tx_frame[VIRTQ_SIZE_MAX]; /* by head: which frame */
+	bool tx_finished[VIRTQ_SIZE_MAX];  /* by frame modulo size: done, but not all before it */
 	struct virtio_net_counts counts;
-	uint16_t rx_buffer_of[VIRTQ_SIZE_MAX];	/* by head */
+	uint16_t rx_buffer_of[VIRTQ_SIZE_MAX]; /* by head */
 	struct virtq_memory rx_memory, tx_memory;
-	uint8_t header[16];		/* all frames go out under this one: no offload, so all zero */
+	uint8_t header[16]; /* all frames go out under this one: no offload, so all zero */
 	uint8_t rx_buffer[VIRTIO_NET_RX_COUNT][VIRTIO_NET_RX_BYTES] __attribute__((aligned(64)));
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "drivers/virtio_rng/virtio_rng.h"
 
-#define RNG_QUEUE		0u
-#define RNG_QUEUE_SIZE		8u
+#define RNG_QUEUE      0u
+#define RNG_QUEUE_SIZE 8u
 
 static enum err ask(struct virtio_rng *rng)
 {
@@ -92,7 +92,7 @@ enum err virtio_rng_read(struct virtio_rng *rng, uint8_t *out, size_t len_bytes)
 		rng->pool[rng->used_bytes++] = 0;
 	}
 	if (rng->used_bytes == rng->have_bytes && !rng->asked) {
-		return ask(rng);	/* the next pool comes while nobody waits */
+		return ask(rng); /* the next pool comes while nobody waits */
 	}
 	return ERR_OK;
 }

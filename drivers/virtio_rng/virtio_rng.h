@@ -13,16 +13,16 @@
 #include "core/base/err.h"
 #include "drivers/virtio_mmio/virtq.h"
 
-#define VIRTIO_RNG_POOL_BYTES	512u
+#define VIRTIO_RNG_POOL_BYTES 512u
 /** Bounds of one virtio_rng_read: bytes, answers of the device, and looks for each of them. */
-#define VIRTIO_RNG_READ_MAX	65536u
-#define VIRTIO_RNG_POLLS_MAX	2000000u
+#define VIRTIO_RNG_READ_MAX   65536u
+#define VIRTIO_RNG_POLLS_MAX  2000000u
 
 struct virtio_rng {
 	struct virtio_mmio dev;
 	struct virtq queue;
-	bool asked;		/* the device is filling the pool */
-	uint32_t have_bytes;	/* fresh ones at the front of the pool */
+	bool asked;	     /* the device is filling the pool */
+	uint32_t have_bytes; /* fresh ones at the front of the pool */
 	uint32_t used_bytes;
 	struct virtq_memory memory;
 	uint8_t pool[VIRTIO_RNG_POOL_BYTES] __attribute__((aligned(64)));

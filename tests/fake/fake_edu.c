@@ -5,13 +5,13 @@
 
 #include "tests/fake/fake_mmio.h"
 
-#define BAR_BYTES	0x100000u
-#define BUFFER_AT	0x40000u
-#define COMPUTING	1u
-#define IRQFACT		0x80u
-#define RUN		1u
-#define TO_RAM		2u
-#define DMA_IRQ		4u
+#define BAR_BYTES 0x100000u
+#define BUFFER_AT 0x40000u
+#define COMPUTING 1u
+#define IRQFACT	  0x80u
+#define RUN	  1u
+#define TO_RAM	  2u
+#define DMA_IRQ	  4u
 
 static void transfer(struct fake_edu *f)
 {
@@ -78,16 +78,26 @@ static uint64_t reg_read(void *ctx, uint64_t offset, uint32_t size_bytes)
 		return UINT64_MAX;
 	}
 	switch (offset) {
-	case 0x00: return f->id;
-	case 0x04: return f->inverse;
-	case 0x08: return f->factorial;
-	case 0x20: return f->status;
-	case 0x24: return f->irq_status;
-	case 0x80: return f->dma_src;
-	case 0x88: return f->dma_dst;
-	case 0x90: return f->dma_count;
-	case 0x98: return f->dma_cmd;
-	default: return UINT64_MAX;
+	case 0x00:
+		return f->id;
+	case 0x04:
+		return f->inverse;
+	case 0x08:
+		return f->factorial;
+	case 0x20:
+		return f->status;
+	case 0x24:
+		return f->irq_status;
+	case 0x80:
+		return f->dma_src;
+	case 0x88:
+		return f->dma_dst;
+	case 0x90:
+		return f->dma_count;
+	case 0x98:
+		return f->dma_cmd;
+	default:
+		return UINT64_MAX;
 	}
 }
 

@@ -11,17 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FAKE_EDU_BUFFER_BYTES	4096u
-#define FAKE_EDU_TRANSFER_US	100000u
+#define FAKE_EDU_BUFFER_BYTES 4096u
+#define FAKE_EDU_TRANSFER_US  100000u
 
 struct fake_edu {
 	/* Set by the test. */
 	const uint64_t *now_us;
-	uint8_t *(*memory)(void *ctx, uint64_t iova, uint64_t len_bytes);	/* NULL: fault */
+	uint8_t *(*memory)(void *ctx, uint64_t iova, uint64_t len_bytes); /* NULL: fault */
 	void *ctx;
-	uint64_t compute_us;		/* how long a factorial takes */
-	uint64_t irq_lag_us;		/* from its end to its interrupt */
-	bool bus_master, intx_enabled;	/* the physical COMMAND register */
+	uint64_t compute_us;	       /* how long a factorial takes */
+	uint64_t irq_lag_us;	       /* from its end to its interrupt */
+	bool bus_master, intx_enabled; /* the physical COMMAND register */
 
 	/* Registers. */
 	uint32_t id, inverse, factorial, status, irq_status;

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define FAKE_MMIO_WINDOWS_MAX	16u
+#define FAKE_MMIO_WINDOWS_MAX 16u
 
 struct fake_mmio_ops {
 	uint64_t (*read)(void *ctx, uint64_t offset, uint32_t size_bytes);

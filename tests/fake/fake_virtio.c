@@ -7,8 +7,8 @@
 #include "core/base/bytes.h"
 #include "tests/fake/fake_mmio.h"
 
-#define DESC_NEXT	1u
-#define DESC_WRITE	2u
+#define DESC_NEXT  1u
+#define DESC_WRITE 2u
 
 static uint8_t *at(uint64_t addr)
 {
@@ -36,16 +36,26 @@ static uint64_t reg_read(void *ctx, uint64_t offset, uint32_t size_bytes)
 		return f->config[offset - 0x100];
 	}
 	switch (offset) {
-	case 0x000: return f->magic;
-	case 0x004: return f->version;
-	case 0x008: return f->device_id;
-	case 0x010: return f->features_sel == 0 ? (uint32_t)f->features : (uint32_t)(f->features >> 32);
-	case 0x034: return q != NULL ? f->queue_max : 0;
-	case 0x044: return q != NULL ? q->ready : 0;
-	case 0x060: return f->irq;
-	case 0x070: return f->status;
-	case 0x0fc: return f->generation;
-	default: return 0;
+	case 0x000:
+		return f->magic;
+	case 0x004:
+		return f->version;
+	case 0x008:
+		return f->device_id;
+	case 0x010:
+		return f->features_sel == 0 ? (uint32_t)f->features : (uint32_t)(f->features >> 32);
+	case 0x034:
+		return q != NULL ? f->queue_max : 0;
+	case 0x044:
+		return q != NULL ? q->ready : 0;
+	case 0x060:
+		return f->irq;
+	case 0x070:
+		return f->status;
+	case 0x0fc:
+		return f->generation;
+	default:
+		return 0;
 	}
 }
 

@@ -10,14 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAKE_VIRTIO_QUEUES	2u
-#define FAKE_VIRTIO_CHAIN_MAX	16u
+#define FAKE_VIRTIO_QUEUES    2u
+#define FAKE_VIRTIO_CHAIN_MAX 16u
 
 struct fake_virtio_queue {
 	uint32_t size, ready, notified;
 	uint64_t desc, avail, used;
-	uint16_t avail_seen;		/* next to pop */
-	uint16_t used_idx;		/* next to push */
+	uint16_t avail_seen; /* next to pop */
+	uint16_t used_idx;   /* next to push */
 };
 
 struct fake_virtio {
@@ -27,7 +27,7 @@ struct fake_virtio {
 	uint32_t queue_max;
 	bool refuses_features, never_resets;
 	uint8_t config[64];
-	uint32_t config_moves;		/* generation changes during so many reads */
+	uint32_t config_moves; /* generation changes during so many reads */
 
 	uint64_t accepted;
 	uint32_t status, features_sel, driver_sel, queue_sel, irq, generation;

@@ -14,11 +14,11 @@
 #include "tests/fake/fake_edu.h"
 #include "tests/fake/fake_mmio.h"
 
-#define RAM_BASE	UINT64_C(0x40000000)
-#define RAM_PAGES	64u
-#define SCRATCH_IOVA	UINT64_C(0x3f000000)
-#define REGS(n)		((uintptr_t)0x10000000 + (uintptr_t)(n) * 0x100000)
-#define POLLS_MAX	10000u
+#define RAM_BASE     UINT64_C(0x40000000)
+#define RAM_PAGES    64u
+#define SCRATCH_IOVA UINT64_C(0x3f000000)
+#define REGS(n)	     ((uintptr_t)0x10000000 + (uintptr_t)(n)*0x100000)
+#define POLLS_MAX    10000u
 
 /* One host: a device, its VM's RAM, the scratch page. */
 struct host {
@@ -311,7 +311,8 @@ static void every_combination_of_registers_makes_the_round_trip(void **state)
 	uint32_t seed = 1;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(irq) * ARRAY_SIZE(status) * ARRAY_SIZE(inverse) * ARRAY_SIZE(cmd) *
-			ARRAY_SIZE(factorial); i++) {
+					 ARRAY_SIZE(factorial);
+		i++) {
 		struct host *a = &fx->host[0];
 		struct host *b = &fx->host[1];
 		uint32_t k = i;
@@ -334,8 +335,8 @@ static void every_combination_of_registers_makes_the_round_trip(void **state)
 		k /= ARRAY_SIZE(status);
 		wr(a, EDU_INVERSE, inverse[k % ARRAY_SIZE(inverse)]);
 		k /= ARRAY_SIZE(inverse);
-		start_transfer(a, cmd[k % 4] & 2 ? EDU_BUFFER + 8 : RAM_BASE + 3, cmd[k % 4] & 2 ? RAM_BASE + 3 : EDU_BUFFER + 8,
-			17, cmd[k % 4]);
+		start_transfer(a, cmd[k % 4] & 2 ? EDU_BUFFER + 8 : RAM_BASE + 3,
+			cmd[k % 4] & 2 ? RAM_BASE + 3 : EDU_BUFFER + 8, 17, cmd[k % 4]);
 		k /= ARRAY_SIZE(cmd);
 		wr(a, EDU_FACTORIAL, factorial[k]);
 		fx->now_us += 200000;
@@ -402,7 +403,7 @@ static void the_interrupt_of_a_factorial_is_not_lost_between_its_end_and_the_sto
 	a->dev.irq_lag_us = 5000;
 	wr(a, EDU_STATUS, EDU_STATUS_IRQFACT);
 	wr(a, EDU_FACTORIAL, 5);
-	fx->now_us += 600;	/* computed, the interrupt still to come */
+	fx->now_us += 600; /* computed, the interrupt still to come */
 	migrate(fx, a, b);
 	go(fx, b, DEVICE_RUNNING);
 	assert_int_equal(rd(b, EDU_IRQ_STATUS), 1);
@@ -553,7 +554,9 @@ static void an_image_of_another_device_is_refused_with_its_header(void **state)
 
 static void a_transfer_that_leaves_the_buffer_or_the_ram_is_not_started(void **state)
 {
-	static const struct { uint64_t src, dst, count, cmd; } bad[] = {
+	static const struct {
+		uint64_t src, dst, count, cmd;
+	} bad[] = {
 		{ EDU_BUFFER, RAM_BASE, 4097, 2 },
 		{ EDU_BUFFER + 1, RAM_BASE, 4096, 2 },
 		{ EDU_BUFFER + 4096, RAM_BASE, 1, 2 },
@@ -609,7 +612,8 @@ static void registers_take_their_widths_only(void **state)
 			bool good = offset % sizes[i] == 0 && (sizes[i] == 4 || (sizes[i] == 8 && offset >= 0x80));
 			uint64_t value = 7;
 
-			assert_int_equal(edu_mmio_read(&h->edu, offset, sizes[i], &value), good ? ERR_OK : ERR_BAD_RECORD);
+			assert_int_equal(
+				edu_mmio_read(&h->edu, offset, sizes[i], &value), good ? ERR_OK : ERR_BAD_RECORD);
 			if (!good) {
 				assert_int_equal(value, 7);
 				assert_int_equal(edu_mmio_write(&h->edu, offset, sizes[i], 1), ERR_BAD_RECORD);
@@ -750,7 +754,7 @@ static void scrub_leaves_no_guest_data_and_ends_in_stop(void **state)
 		assert_int_equal(h->dev.buffer[i], 0);
 		assert_int_equal(h->scratch[i], 0);
 	}
-	assert_int_equal(h->ram[0], 0x11);	/* the transfer under way was cut off */
+	assert_int_equal(h->ram[0], 0x11); /* the transfer under way was cut off */
 	assert_int_equal(h->dev.irq_status, 0);
 	assert_int_equal(h->dev.status, 0);
 	assert_int_equal(h->dev.inverse, 0);
@@ -776,21 +780,25 @@ static void the_log_misses_no_write_under_random_transfers_and_harvests(void **s
 
 		if (rand() % 2) {
 			/* begin in the middle of a transfer */
-			start_transfer(h, EDU_BUFFER, RAM_BASE + (uint64_t)(rand() % 60) * 4096 + (uint64_t)(rand() % 4096), 4096, 2);
+			start_transfer(h, EDU_BUFFER,
+				RAM_BASE + (uint64_t)(rand() % 60) * 4096 + (uint64_t)(rand() % 4096), 4096, 2);
 			fx->now_us += (uint64_t)(rand() % 120000);
 		}
 		assert_int_equal(log.ops->start(log.ctx), ERR_OK);
-		memcpy(copy, h->ram, sizeof(h->ram));	/* the first pass over all RAM */
+		memcpy(copy, h->ram, sizeof(h->ram)); /* the first pass over all RAM */
 		for (uint32_t step = 0; step < 40; step++) {
 			fx->now_us += (uint64_t)(rand() % 60000);
 			for (uint32_t i = 0; i < sizeof(h->dev.buffer); i += 64) {
 				h->dev.buffer[i]++;
 			}
 			if (rand() % 3 == 0) {
-				assert_int_equal(edu_mmio_write(&h->edu, EDU_DMA_DST, 8,
-					RAM_BASE + (uint64_t)(rand() % 60) * 4096 + (uint64_t)(rand() % 4096)), ERR_OK);
+				assert_int_equal(
+					edu_mmio_write(&h->edu, EDU_DMA_DST, 8,
+						RAM_BASE + (uint64_t)(rand() % 60) * 4096 + (uint64_t)(rand() % 4096)),
+					ERR_OK);
 				assert_int_equal(edu_mmio_write(&h->edu, EDU_DMA_SRC, 8, EDU_BUFFER), ERR_OK);
-				assert_int_equal(edu_mmio_write(&h->edu, EDU_DMA_COUNT, 8, (uint64_t)(rand() % 4097)), ERR_OK);
+				assert_int_equal(
+					edu_mmio_write(&h->edu, EDU_DMA_COUNT, 8, (uint64_t)(rand() % 4097)), ERR_OK);
 				assert_int_equal(edu_mmio_write(&h->edu, EDU_DMA_CMD, 8, 3), ERR_OK);
 			}
 			if (rand() % 4 == 0) {
@@ -855,7 +863,7 @@ static void a_log_that_overflows_says_so_once(void **state)
 	struct dirty_cursor cursor = { 0 };
 	uint64_t map[BITMAP_WORDS(RAM_PAGES)] = { 0 };
 
-	assert_int_equal(log.ops->harvest(log.ctx, &cursor, map), ERR_LOST);	/* not started */
+	assert_int_equal(log.ops->harvest(log.ctx, &cursor, map), ERR_LOST); /* not started */
 	assert_int_equal(log.ops->start(log.ctx), ERR_OK);
 	h->edu.log.count = EDU_LOG_PAGES_MAX;
 	for (uint32_t i = 0; i < EDU_LOG_PAGES_MAX; i++) {
@@ -875,14 +883,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(leaving_running_waits_for_the_transfer_and_polls, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_device_that_stays_busy_ends_the_arc_in_running, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_combination_of_registers_makes_the_round_trip, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_second_migration_keeps_the_factorial_that_was_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_second_migration_keeps_the_factorial_that_was_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(large_factorials_are_zero_and_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_interrupt_of_a_factorial_is_not_lost_between_its_end_and_the_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_pending_dma_interrupt_is_pending_after_the_load_and_not_in_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(reading_out_raises_no_interrupt, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_guest_sees_nothing_of_transfers_that_were_not_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_guest_sees_nothing_of_transfers_that_were_not_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			every_truncated_image_is_refused_before_a_register_is_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_flipped_bit_of_an_image_is_refused, setup, teardown),

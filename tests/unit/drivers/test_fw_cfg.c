@@ -15,10 +15,10 @@
 #include "drivers/pl031/pl031.h"
 #include "tests/fake/fake_mmio.h"
 
-#define BASE		((uintptr_t)0x09020000)
-#define RTC		((uintptr_t)0x09010000)
-#define FILE_KEY	0x21u
-#define FILE_BYTES	1000u
+#define BASE	   ((uintptr_t)0x09020000)
+#define RTC	   ((uintptr_t)0x09010000)
+#define FILE_KEY   0x21u
+#define FILE_BYTES 1000u
 
 struct fixture {
 	struct fw_cfg f;
@@ -116,10 +116,14 @@ static uint64_t rtc_read(void *ctx, uint64_t offset, uint32_t size_bytes)
 
 	(void)size_bytes;
 	switch (offset) {
-	case 0: return fx->rtc_seconds;
-	case 0xfe0: return fx->rtc_id0;
-	case 0xfe4: return 0x10;
-	default: return 0;
+	case 0:
+		return fx->rtc_seconds;
+	case 0xfe0:
+		return fx->rtc_id0;
+	case 0xfe4:
+		return 0x10;
+	default:
+		return 0;
 	}
 }
 
@@ -281,11 +285,11 @@ static void polling_ends_by_time_and_by_count(void **state)
 	assert_int_equal(mmio_poll32(RTC, 0xff, 0, 100, &clock), ERR_OK);
 	assert_int_equal(mmio_poll32(RTC, UINT32_MAX, 0, 100, &clock), ERR_TIMEOUT);
 	assert_in_range(c.now_us, 100, 200);
-	c.step_us = 0;	/* a clock that stands still */
+	c.step_us = 0; /* a clock that stands still */
 	assert_int_equal(mmio_poll32(RTC, UINT32_MAX, 0, 100, &clock), ERR_TIMEOUT);
 }
 
-#define CASE(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -12,8 +12,8 @@
 #include "drivers/pcie/pcie.h"
 #include "tests/fake/fake_mmio.h"
 
-#define ECAM		((uintptr_t)0x10000000)
-#define FUNCTIONS	24u
+#define ECAM	  ((uintptr_t)0x10000000)
+#define FUNCTIONS 24u
 
 /* One function: its first 256 bytes, and which bits of each BAR stick. */
 struct fn {
@@ -21,7 +21,7 @@ struct fn {
 	uint8_t space[256];
 	uint32_t bar_mask[6];
 	uint32_t bar_flags[6];
-	bool was_master;	/* bus mastering was on at any time */
+	bool was_master; /* bus mastering was on at any time */
 	bool sized_while_decoding;
 };
 
@@ -93,7 +93,7 @@ static struct fn *fn_add(struct fixture *fx, uint8_t slot, uint8_t fn, uint16_t 
 	f->bdf = pcie_bdf(0, slot, fn);
 	store_le16(&f->space[PCI_VENDOR_ID], vendor);
 	store_le16(&f->space[PCI_DEVICE_ID], device);
-	store_le16(&f->space[PCI_COMMAND], 7);	/* as firmware might leave it */
+	store_le16(&f->space[PCI_COMMAND], 7); /* as firmware might leave it */
 	f->space[PCI_INTERRUPT_PIN] = 1;
 	return f;
 }
@@ -105,7 +105,7 @@ static void bar32(struct fn *f, uint32_t i, uint32_t size)
 
 static void bar64(struct fn *f, uint32_t i, uint64_t size)
 {
-	f->bar_mask[i] = (uint32_t)~(size - 1);
+	f->bar_mask[i] = (uint32_t) ~(size - 1);
 	f->bar_mask[i + 1] = (uint32_t)(~(size - 1) >> 32);
 	f->bar_flags[i] = 0xc;
 	store_le32(&f->space[PCI_BAR0 + 4 * i], 0xc);
@@ -136,7 +136,7 @@ static void functions_get_disjoint_aligned_bars_and_no_bus_mastering(void **stat
 
 	bar32(edu, 0, 0x100000);
 	bar32(nic, 0, 0x20000);
-	bar32(nic, 1, 0x80);		/* small ones get a page of their own */
+	bar32(nic, 1, 0x80); /* small ones get a page of their own */
 	nic->bar_flags[2] = PCI_BAR_IO;
 	nic->bar_mask[2] = ~31u;
 	store_le32(&nic->space[PCI_BAR0 + 8], PCI_BAR_IO);
@@ -266,7 +266,7 @@ static void configuration_accesses_outside_bus_0_read_as_ones(void **state)
 	pcie_config_write(&fx->pcie, pcie_bdf(0, 1, 0), PCI_COMMAND + 1, 4, 7);
 }
 
-#define CASE(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

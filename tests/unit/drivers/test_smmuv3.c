@@ -12,33 +12,33 @@
 #include "drivers/smmuv3/smmuv3.h"
 #include "drivers/smmuv3/smmuv3_regs.h"
 
-#define STREAM_BITS	4u
-#define STREAMS		(1u << STREAM_BITS)
-#define QUEUE_LOG2	3u
-#define COMMANDS_MAX	4096u
-#define WRITES_MAX	8192u
+#define STREAM_BITS  4u
+#define STREAMS	     (1u << STREAM_BITS)
+#define QUEUE_LOG2   3u
+#define COMMANDS_MAX 4096u
+#define WRITES_MAX   8192u
 
 struct command {
 	uint64_t d0, d1;
-	uint64_t ste0;		/* word 0 of the entry of interest when it was read */
+	uint64_t ste0; /* word 0 of the entry of interest when it was read */
 };
 
 struct world {
 	struct gw_smmu smmu;
 	struct gw_smmu_config config;
-	uint32_t reg[0x400];	/* page 0 by word; the indices of page 1 are kept there too */
+	uint32_t reg[0x400]; /* page 0 by word; the indices of page 1 are kept there too */
 	uint64_t now_us;
-	bool held;		/* commands stay in the queue */
+	bool held; /* commands stay in the queue */
 	bool cr0_deaf, irq_deaf, gbpa_deaf;
-	uint32_t refuse_op;	/* this opcode is illegal */
+	uint32_t refuse_op; /* this opcode is illegal */
 	uint32_t writes[WRITES_MAX];
 	uint32_t write_count;
 	struct command command[COMMANDS_MAX];
 	uint32_t command_count;
-	const uint64_t *watch;	/* stream table entry that is looked at */
-	uint64_t watch_make[STE_WORDS];	/* what it may hold once V is set */
+	const uint64_t *watch;		/* stream table entry that is looked at */
+	uint64_t watch_make[STE_WORDS]; /* what it may hold once V is set */
 	bool watching;
-	bool filled_first;	/* seen published with all words but V */
+	bool filled_first; /* seen published with all words but V */
 	uint64_t strtab[STREAMS * STE_WORDS] __attribute__((aligned(4096)));
 	uint64_t leaves[2][GW_SMMU_LEAF_BYTES / 8] __attribute__((aligned(GW_SMMU_LEAF_BYTES)));
 	uint64_t cmdq[(1u << QUEUE_LOG2) * 2] __attribute__((aligned(4096)));
@@ -206,7 +206,10 @@ static struct gw_smmu_s2 s2_good(void)
 
 static void hardware_that_lacks_something_is_refused_by_name(void **state)
 {
-	static const struct { uint32_t offset, clear, set; const char *name; } lack[] = {
+	static const struct {
+		uint32_t offset, clear, set;
+		const char *name;
+	} lack[] = {
 		{ SMMU_IDR0, SMMU_IDR0_S2P, 0, "IDR0.S2P" },
 		{ SMMU_IDR0, SMMU_IDR0_TTF, 1u << 2, "IDR0.TTF = 1" },
 		{ SMMU_IDR0, 0, 3u << 21, "TTENDIAN" },
@@ -239,7 +242,7 @@ static void an_smmu_without_coherency_will_do_for_who_maintains_caches(void **st
 	*reg(w, SMMU_IDR0) = (*reg(w, SMMU_IDR0) & ~SMMU_IDR0_COHACC) | 2u << 6;
 	w->config.maintains_caches = true;
 	assert_int_equal(gw_smmu_probe(&w->smmu, &w->config), ERR_OK);
-	assert_int_equal(w->smmu.features.httu, 0);	/* no dirty state without a coherent walk */
+	assert_int_equal(w->smmu.features.httu, 0); /* no dirty state without a coherent walk */
 }
 
 static void memory_that_does_not_fit_is_refused(void **state)
@@ -310,7 +313,7 @@ static void el2_translations_are_dropped_where_there_are_any(void **state)
 	struct world *w = *state;
 
 	*reg(w, SMMU_IDR0) |= SMMU_IDR0_HYP;
-	w->config.cmdq_log2 = 2;	/* the smallest queue: full to the brim */
+	w->config.cmdq_log2 = 2; /* the smallest queue: full to the brim */
 	assert_int_equal(gw_smmu_probe(&w->smmu, &w->config), ERR_OK);
 	assert_int_equal(gw_smmu_init(&w->smmu), ERR_OK);
 	assert_int_equal(w->command_count, 4);
@@ -343,8 +346,10 @@ static void watch_for(struct world *w, const struct gw_smmu_s2 *s2)
 	memset(w->watch_make, 0, sizeof(w->watch_make));
 	w->watch_make[0] = 0xd;
 	w->watch_make[1] = UINT64_C(1) << 44;
-	w->watch_make[2] = s2->vmid | (UINT64_C(1) << 51) | (UINT64_C(1) << 58) |
-		((uint64_t)s2->t0sz | (uint64_t)s2->sl0 << 6 | 1u << 8 | 1u << 10 | 3u << 12 | (uint64_t)s2->ps << 16) << 32;
+	w->watch_make[2] =
+		s2->vmid | (UINT64_C(1) << 51) | (UINT64_C(1) << 58) |
+		((uint64_t)s2->t0sz | (uint64_t)s2->sl0 << 6 | 1u << 8 | 1u << 10 | 3u << 12 | (uint64_t)s2->ps << 16)
+			<< 32;
 	w->watch_make[3] = s2->root_pa;
 	w->watching = true;
 }
@@ -426,20 +431,51 @@ static void stage2_shapes_that_cannot_be_are_refused_and_change_nothing(void **s
 		enum err want = ERR_RANGE;
 
 		switch (i) {
-		case 0: s2.t0sz = 40; break;
-		case 1: s2.t0sz = 15; break;
-		case 2: s2.sl0 = 3; break;
-		case 3: s2.sl0 = 0; break;		/* 39 bits from level 2 */
-		case 4: s2.t0sz = 34; break;		/* 30 bits from level 1 */
-		case 5: s2.ps = 5; break;		/* 48 bits, the SMMU has 44 */
-		case 6: s2.ps = 7; break;
-		case 7: s2.root_pa = 0x80000800; break;
-		case 8: s2.root_pa = UINT64_C(1) << 44; break;
-		case 9: s2.t0sz = 24; break;		/* two tables side by side: 8 KiB alignment */
-		case 10: s2.fwb = true; want = ERR_UNSUPPORTED; break;
-		case 11: s2.hw_access = true; want = ERR_UNSUPPORTED; break;
-		case 12: s2.hw_dirty = true; want = ERR_UNSUPPORTED; break;
-		default: s2.root_pa = UINT64_MAX & ~UINT64_C(0xfff); break;
+		case 0:
+			s2.t0sz = 40;
+			break;
+		case 1:
+			s2.t0sz = 15;
+			break;
+		case 2:
+			s2.sl0 = 3;
+			break;
+		case 3:
+			s2.sl0 = 0;
+			break; /* 39 bits from level 2 */
+		case 4:
+			s2.t0sz = 34;
+			break; /* 30 bits from level 1 */
+		case 5:
+			s2.ps = 5;
+			break; /* 48 bits, the SMMU has 44 */
+		case 6:
+			s2.ps = 7;
+			break;
+		case 7:
+			s2.root_pa = 0x80000800;
+			break;
+		case 8:
+			s2.root_pa = UINT64_C(1) << 44;
+			break;
+		case 9:
+			s2.t0sz = 24;
+			break; /* two tables side by side: 8 KiB alignment */
+		case 10:
+			s2.fwb = true;
+			want = ERR_UNSUPPORTED;
+			break;
+		case 11:
+			s2.hw_access = true;
+			want = ERR_UNSUPPORTED;
+			break;
+		case 12:
+			s2.hw_dirty = true;
+			want = ERR_UNSUPPORTED;
+			break;
+		default:
+			s2.root_pa = UINT64_MAX & ~UINT64_C(0xfff);
+			break;
 		}
 		assert_int_equal(gw_smmu_attach_s2_begin(&w->smmu, 3, &s2), want);
 		assert_true(strlen(gw_smmu_reason(&w->smmu)) > 0);
@@ -498,7 +534,7 @@ static void a_two_level_table_hands_out_leaves_until_there_are_none(void **state
 	assert_int_equal(l1[0x12], (uint64_t)(uintptr_t)w->leaves[0] | 9);
 	assert_int_equal(w->leaves[0][0x34 * STE_WORDS], 0xd);
 	assert_int_equal(w->leaves[0][0x33 * STE_WORDS], 0);
-	assert_int_equal(w->command[1].d1, 0);		/* CFGI_STE reaches level 1 */
+	assert_int_equal(w->command[1].d1, 0); /* CFGI_STE reaches level 1 */
 	assert_int_equal(gw_smmu_attach_s2(&w->smmu, 0x12ff, &s2), ERR_OK);
 	assert_int_equal(gw_smmu_attach_s2(&w->smmu, 0x0000, &s2), ERR_OK);
 	assert_int_equal(gw_smmu_attach_s2(&w->smmu, 0xff00, &s2), ERR_FULL);
@@ -613,7 +649,7 @@ static void range_invalidation_covers_its_pages_and_no_other(void **state)
 			assert_int_equal(d0 >> 32, 9);
 			assert_int_equal(d1 & 1, i & 1);
 			assert_int_equal((d1 & CMD1_IPA) / PAGE_BYTES, next);
-			assert_false(tg != 0 && num == 0 && scale == 0);	/* reserved */
+			assert_false(tg != 0 && num == 0 && scale == 0); /* reserved */
 			next += tg == 0 ? 1 : (num + 1) << scale;
 		}
 		assert_int_equal(next, first + count);
@@ -740,8 +776,8 @@ static void global_errors_are_acknowledged_as_read(void **state)
 	assert_int_equal(gw_smmu_sync(&w->smmu), ERR_BAD_STATE);
 }
 
-#define BARE(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define UP(name)	cmocka_unit_test_setup_teardown(name, setup_up, teardown)
+#define BARE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define UP(name)   cmocka_unit_test_setup_teardown(name, setup_up, teardown)
 
 int main(void)
 {

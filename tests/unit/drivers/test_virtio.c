@@ -13,11 +13,11 @@
 #include "tests/fake/fake_mmio.h"
 #include "tests/fake/fake_virtio.h"
 
-#define BASE		((uintptr_t)0x0a000000)
-#define RX		0u
-#define TX		1u
-#define F_MTU		BIT64(3)
-#define F_MAC		BIT64(5)
+#define BASE  ((uintptr_t)0x0a000000)
+#define RX    0u
+#define TX    1u
+#define F_MTU BIT64(3)
+#define F_MAC BIT64(5)
 
 struct fixture {
 	struct fake_virtio dev;
@@ -103,7 +103,9 @@ static void features_are_those_both_know_and_the_required_ones_required(void **s
 
 static void the_mtu_is_what_device_and_buffers_allow(void **state)
 {
-	static const struct { uint16_t offered, want; } mtu[] = { { 1400, 1400 }, { 1500, 1500 }, { 9000, 1500 }, { 576, 576 } };
+	static const struct {
+		uint16_t offered, want;
+	} mtu[] = { { 1400, 1400 }, { 1500, 1500 }, { 9000, 1500 }, { 576, 576 } };
 	struct fixture *fx = *state;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(mtu); i++) {
@@ -165,7 +167,7 @@ static void frames_arrive_in_order_round_the_ring(void **state)
 		assert_int_equal(bytes[0], i & 0xff);
 		assert_int_equal(fx->nic.ops->receive(fx->nic.ctx, &bytes, &len), ERR_BAD_STATE);
 		fx->nic.ops->receive_done(fx->nic.ctx);
-		fx->nic.ops->receive_done(fx->nic.ctx);	/* harmless */
+		fx->nic.ops->receive_done(fx->nic.ctx); /* harmless */
 		assert_int_equal(fx->nic.ops->receive(fx->nic.ctx, &bytes, &len), ERR_AGAIN);
 		/* the driver asks for an interrupt at the very next one */
 		assert_int_equal(fake_virtio_used_event(&fx->dev, RX), (uint16_t)(i + 1));
@@ -189,7 +191,7 @@ static void a_frame_shorter_than_its_headers_is_dropped(void **state)
 	while (fake_virtio_pop(&fx->dev, RX, &c)) {
 		offered++;
 	}
-	assert_int_equal(offered, VIRTIO_NET_RX_COUNT);	/* none was lost */
+	assert_int_equal(offered, VIRTIO_NET_RX_COUNT); /* none was lost */
 }
 
 static void a_device_that_lies_breaks_its_queue_and_nothing_else(void **state)
@@ -205,16 +207,28 @@ static void a_device_that_lies_breaks_its_queue_and_nothing_else(void **state)
 		assert_int_equal(virtio_net_init(&fx->net, BASE), ERR_OK);
 		assert_true(fake_virtio_pop(&fx->dev, RX, &c));
 		switch (lie) {
-		case 0: fake_virtio_push(&fx->dev, RX, 256, 100); break;
-		case 1: fake_virtio_push(&fx->dev, RX, UINT32_MAX, 100); break;
-		case 2: fake_virtio_push(&fx->dev, RX, c.head, VIRTIO_NET_RX_BYTES + 1); break;
-		case 3: fake_virtio_push(&fx->dev, RX, c.head, UINT32_MAX); break;
-		case 4: fake_virtio_push(&fx->dev, RX, VIRTIO_NET_RX_COUNT, 100); break;	/* never offered */
-		case 5: fake_virtio_used_idx(&fx->dev, RX, 257); break;
+		case 0:
+			fake_virtio_push(&fx->dev, RX, 256, 100);
+			break;
+		case 1:
+			fake_virtio_push(&fx->dev, RX, UINT32_MAX, 100);
+			break;
+		case 2:
+			fake_virtio_push(&fx->dev, RX, c.head, VIRTIO_NET_RX_BYTES + 1);
+			break;
+		case 3:
+			fake_virtio_push(&fx->dev, RX, c.head, UINT32_MAX);
+			break;
+		case 4:
+			fake_virtio_push(&fx->dev, RX, VIRTIO_NET_RX_COUNT, 100);
+			break; /* never offered */
+		case 5:
+			fake_virtio_used_idx(&fx->dev, RX, 257);
+			break;
 		default:
 			fake_virtio_push(&fx->dev, RX, c.head, 100);
 			assert_int_equal(fx->nic.ops->receive(fx->nic.ctx, &bytes, &len), ERR_OK);
-			fake_virtio_push(&fx->dev, RX, c.head, 100);	/* twice, while it is lent */
+			fake_virtio_push(&fx->dev, RX, c.head, 100); /* twice, while it is lent */
 			fx->net.rx_lent = false;
 			break;
 		}
@@ -338,7 +352,7 @@ static void the_device_is_told_only_when_it_wants_to_be(void **state)
 	uint32_t before;
 
 	before = fx->dev.queue[TX].notified;
-	fake_virtio_set_avail_event(&fx->dev, TX, 2);	/* tell me at the third */
+	fake_virtio_set_avail_event(&fx->dev, TX, 2); /* tell me at the third */
 	for (uint32_t i = 0; i < 4; i++) {
 		assert_int_equal(fx->nic.ops->send(fx->nic.ctx, &s, 1), ERR_OK);
 		assert_int_equal(fx->dev.queue[TX].notified - before, i >= 2);
@@ -363,7 +377,7 @@ static void the_interrupt_is_acknowledged(void **state)
 	fx->dev.irq = 3;
 	virtio_net_irq(&fx->net);
 	assert_int_equal(fx->dev.irq, 0);
-	virtio_net_irq(&fx->net);	/* nothing to do, nothing written */
+	virtio_net_irq(&fx->net); /* nothing to do, nothing written */
 	assert_int_equal(fx->net.counts.irqs, 2);
 }
 
@@ -417,7 +431,7 @@ static void random_bytes_are_handed_out_once(void **state)
 	assert_int_equal(virtio_rng_read(&fx->rng, out, 24), ERR_OK);
 	assert_int_equal(out[0], 41);
 	assert_int_equal(out[23], 64);
-	rng_answer(fx, 512);	/* asked for in advance */
+	rng_answer(fx, 512); /* asked for in advance */
 	assert_int_equal(virtio_rng_read(&fx->rng, out, 1), ERR_OK);
 	assert_int_equal(virtio_rng_read(&fx->rng, out, VIRTIO_RNG_READ_MAX + 1u), ERR_RANGE);
 }
@@ -428,7 +442,7 @@ static void an_entropy_source_that_fails_is_an_error_never_bytes(void **state)
 	uint8_t out[8];
 
 	rng_init(fx);
-	assert_int_equal(virtio_rng_read(&fx->rng, out, 8), ERR_IO);	/* silent */
+	assert_int_equal(virtio_rng_read(&fx->rng, out, 8), ERR_IO); /* silent */
 	rng_init(fx);
 	rng_answer(fx, 0);
 	assert_int_equal(virtio_rng_read(&fx->rng, out, 8), ERR_IO);
@@ -438,8 +452,8 @@ static void an_entropy_source_that_fails_is_an_error_never_bytes(void **state)
 	assert_int_equal(virtio_rng_read(&fx->rng, out, 8), ERR_IO);
 }
 
-#define BARE(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define NET(name)	cmocka_unit_test_setup_teardown(name, setup_net, teardown)
+#define BARE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define NET(name)  cmocka_unit_test_setup_teardown(name, setup_net, teardown)
 
 int main(void)
 {
