@@ -509,12 +509,14 @@ bool source_step(struct engine *e)
 	if (e->role != ROLE_SOURCE) {
 		return false;
 	}
-	moved = deadline_step(e) | reconnect_step(e);
+	/* Both steps are taken, whatever the first one did. */
+	moved = deadline_step(e);
+	moved = reconnect_step(e) || moved;
 	switch (e->src.phase) {
 	case SRC_HARVEST:
-		return precopy_harvest_step(e) | moved;
+		return precopy_harvest_step(e) || moved;
 	case SRC_SEND:
-		return precopy_send_step(e) | moved;
+		return precopy_send_step(e) || moved;
 	case SRC_STOP:
 	case SRC_LAST_HARVEST:
 	case SRC_LAST_SEND:
@@ -522,11 +524,11 @@ bool source_step(struct engine *e)
 	case SRC_RECORDS:
 	case SRC_IMAGES:
 	case SRC_TOTALS:
-		return final_step(e) | moved;
+		return final_step(e) || moved;
 	case SRC_BACK:
-		return back_step(e) | moved;
+		return back_step(e) || moved;
 	case SRC_SCRUB:
-		return scrub_step(e) | moved;
+		return scrub_step(e) || moved;
 	default:
 		return moved;
 	}
