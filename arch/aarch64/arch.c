@@ -4,6 +4,7 @@
 #include "arch/aarch64/core.h"
 #include "arch/aarch64/features.h"
 #include "arch/aarch64/gic_cpu.h"
+#include "arch/aarch64/sysreg.h"
 #include "arch/aarch64/timer.h"
 #include "core/vm/arch.h"
 
@@ -80,9 +81,20 @@ uint64_t arch_counter_hz(void)
 	return timer_hz();
 }
 
+void arch_alarm_in_us(uint64_t us)
+{
+	timer_alarm_in_us(us);
+}
+
 void arch_alarm_off(void)
 {
 	timer_alarm_off();
+}
+
+void arch_virtual_timer_check(uint64_t cntvoff)
+{
+	SYSREG_WRITE(cntvoff_el2, cntvoff);
+	isb();
 }
 
 void arch_virq_load(const struct vgic_lrs *lrs)

@@ -46,6 +46,11 @@ struct vm_config {
 	uint64_t ram_bytes;	/* multiple of 2 MiB */
 	uint16_t vmid;		/* not 0 */
 	bool force_write_protect; /* do not use FEAT_HAFDBS */
+	/*
+	 * 0, or a period for a machine whose virtual timer does not fire by itself while CNTVOFF is "negative", that is while the
+	 * guest's counter is ahead of the host's, as on a host that was switched on after the VM it receives.
+	 */
+	uint32_t timer_check_us;
 	s2_page *s2_root, *s2_pool;
 	uint32_t s2_pool_count;
 	uint64_t *dirty_words;	/* BITMAP_WORDS(pages) */

@@ -2,7 +2,7 @@
 """Migrations that succeed, those that are cancelled, and what both leave behind."""
 
 from harness import (URI_LISTEN, PORT, all_reports, boards, case, check, check_equal, check_goes_on, check_guest,
-                     check_match, check_silent, finish, lab, listen, move, pair, set_out)
+                     check_match, check_silent, finish, lab, listen, move, pair, set_out, start)
 
 TRACKERS = [("max", {"cpu": boards.CPU_MAX}),
             ("max-write-protect", {"cpu": boards.CPU_MAX, "config": {"dirty-log": "write-protect"}}),
@@ -57,6 +57,20 @@ def dirty_log_reports_what_the_guest_writes(options):
         for r in info["x-rounds"][:-1]:
             check(r["dirty"] > 0, f"round {r['round']} of {r['us']} us found nothing dirty; guest at {before}")
         check_guest(check_goes_on(beta))
+
+
+@case
+def host_that_was_switched_on_after_the_vm_can_take_it():
+    # Its counter is behind the guest's: a "negative" CNTVOFF.
+    with lab() as the_lab:
+        alpha = start(the_lab, "alpha", 1, autostart=True)
+        check_guest(alpha.wait_reports(10, 60))
+        beta = start(the_lab, "beta", 2)
+        move(alpha, beta)
+        check_goes_on(beta)
+        move(beta, alpha)
+        check_goes_on(alpha)
+        check_guest(all_reports(alpha, beta))
 
 
 @case(timeout_s=400)
