@@ -38,6 +38,15 @@ $(B)/guest/%.bin: $(B)/guest/%.elf
 guests: $(addprefix $(B)/guest/,$(addsuffix .bin,$(guests)))
 	@echo "guests: $(guests) in $(B)/guest"
 
-.PHONY: guests
+## The test guests on the bare board, without our hypervisor
+test-guest: $(DEPS)/stamp/qemu $(addprefix $(B)/guest/,$(addsuffix .bin,$(guests)))
+	@tests/guest/check.py
+
+# tests/board/test_guests.py
+test-board: $(B)/guest/faults.bin $(B)/guest/dirty.bin
+
+test-targets += test-guest
+
+.PHONY: guests test-guest
 .SECONDARY: $(addprefix $(B)/guest/,$(addsuffix .elf,$(guests)))
 -include $(shell find $(B)/guest -name '*.d' 2>/dev/null)
