@@ -93,11 +93,13 @@ static enum err edu_command(void *ctx, bool bus_master, bool intx)
 	return pcie_bus_master(&p->pcie, p->function, bus_master);
 }
 
+/** Asked by device arcs, on the service core: what the SMMU has recorded until now is counted first. */
 static uint64_t edu_dma_faults(void *ctx)
 {
 	struct passthrough *p = ctx;
 
-	return __atomic_load_n(&p->faults, __ATOMIC_RELAXED);
+	passthrough_poll(p);
+	return p->faults;
 }
 
 static const struct edu_host_ops edu_ops = {
@@ -176,7 +178,7 @@ static void note_event(struct passthrough *p, const struct gw_smmu_event *e)
 	p->last_event = *e;
 	p->events++;
 	if (p->function != NULL && e->stream_id == p->function->bdf) {
-		__atomic_store_n(&p->faults, p->faults + 1u, __ATOMIC_RELAXED);
+		p->faults++;
 	}
 	if (p->events <= PASSTHROUGH_EVENTS_LOGGED_MAX) {
 		console_line("smmu: %s: StreamID 0x%x, address 0x%llx, %s%s", e->name, e->stream_id,
