@@ -282,7 +282,7 @@ class Wire:
         self.lock = threading.RLock()
         self.is_cut = False
         self.filter = None		# (from_name, to_name, frame) -> list of frames to send on
-        self.delay_s = 0.0
+        self.delay = None		# (from_name, frame) -> seconds on the way; in order only among equal delays
         self.frames = 0
         self.bytes = 0
         self.late = collections.deque()	# (time, port, frame)
@@ -336,8 +336,9 @@ class Wire:
                 continue
             frames = [frame] if self.filter is None else self.filter(source.name, port.name, frame)
             for one in frames:
-                if self.delay_s > 0:
-                    self.late.append((time.monotonic() + self.delay_s, port, one))
+                seconds = self.delay(source.name, one) if self.delay is not None else 0.0
+                if seconds > 0:
+                    self.late.append((time.monotonic() + seconds, port, one))
                 else:
                     self.deliver(port, one)
 
