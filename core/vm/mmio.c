@@ -37,8 +37,8 @@ static struct mmio_region *region_place(struct mmio_space *s, uint64_t base, uin
 	return free_entry;
 }
 
-enum err mmio_add(struct mmio_space *s, uint64_t base, uint64_t size_bytes, mmio_read_fn read, mmio_write_fn write,
-	void *ctx)
+enum err mmio_add(
+	struct mmio_space *s, uint64_t base, uint64_t size_bytes, mmio_read_fn read, mmio_write_fn write, void *ctx)
 {
 	struct mmio_region *r;
 	enum err err;

@@ -5,17 +5,17 @@
 
 #include "core/base/assert.h"
 
-#define SGI1R_TARGETS		MASK64(15, 0)
-#define SGI1R_AFF1		MASK64(23, 16)
-#define SGI1R_INTID		MASK64(27, 24)
-#define SGI1R_AFF2		MASK64(39, 32)
-#define SGI1R_IRM		BIT64(40)
-#define SGI1R_RS		MASK64(47, 44)
-#define SGI1R_AFF3		MASK64(55, 48)
+#define SGI1R_TARGETS  MASK64(15, 0)
+#define SGI1R_AFF1     MASK64(23, 16)
+#define SGI1R_INTID    MASK64(27, 24)
+#define SGI1R_AFF2     MASK64(39, 32)
+#define SGI1R_IRM      BIT64(40)
+#define SGI1R_RS       MASK64(47, 44)
+#define SGI1R_AFF3     MASK64(55, 48)
 
-#define INTID_LINK_MIN		16u
-#define INTID_LINK_MAX		1019u
-#define ICC_SRE_ALL		7u
+#define INTID_LINK_MIN 16u
+#define INTID_LINK_MAX 1019u
+#define ICC_SRE_ALL    7u
 
 static void irq_power_on(struct vgic_irq *irq, bool sgi)
 {
@@ -172,7 +172,7 @@ void vgic_irq_deactivate(struct vgic *v, uint32_t bank, uint32_t intid, struct v
 static bool line_valid(const struct vgic *v, uint32_t vcpu, uint32_t intid)
 {
 	return intid >= VGIC_SGI_COUNT && intid < VGIC_INTID_COUNT &&
-		(intid >= VGIC_PRIVATE_COUNT || vcpu < v->vcpu_count);
+	       (intid >= VGIC_PRIVATE_COUNT || vcpu < v->vcpu_count);
 }
 
 enum err vgic_set_level(struct vgic *v, uint32_t vcpu, uint32_t intid, bool level)
@@ -235,7 +235,7 @@ static void sgi_to(struct vgic *v, uint32_t vcpu, uint32_t intid)
 {
 	struct vgic_irq *irq = &v->vcpu[vcpu].irq[intid];
 
-	if (irq->group1) {	/* IHI 0069, 12.1.17: SGI1R makes Group 1 SGIs only */
+	if (irq->group1) { /* IHI 0069, 12.1.17: SGI1R makes Group 1 SGIs only */
 		irq->latch = true;
 		vgic_irq_changed(v, vcpu, intid, irq);
 	}
@@ -288,8 +288,8 @@ bool vgic_hw_active(struct vgic *v, uint32_t *cursor, struct vgic_hw *out)
 	for (; *cursor < end && !found; (*cursor)++) {
 		bool private = *cursor < v->vcpu_count * VGIC_PRIVATE_COUNT;
 		uint32_t bank = private ? *cursor / VGIC_PRIVATE_COUNT : VGIC_NONE;
-		uint32_t intid = private ? *cursor % VGIC_PRIVATE_COUNT :
-			*cursor - v->vcpu_count * VGIC_PRIVATE_COUNT + VGIC_PRIVATE_COUNT;
+		uint32_t intid = private ? *cursor % VGIC_PRIVATE_COUNT
+					 : *cursor - v->vcpu_count * VGIC_PRIVATE_COUNT + VGIC_PRIVATE_COUNT;
 		const struct vgic_irq *irq = vgic_irq_at(v, bank, intid);
 
 		if (irq->held) {

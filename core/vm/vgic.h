@@ -35,65 +35,65 @@
 
 struct mmio_space;
 
-#define VGIC_PRIVATE_COUNT	32u
-#define VGIC_SPI_COUNT		256u
-#define VGIC_INTID_COUNT	(VGIC_PRIVATE_COUNT + VGIC_SPI_COUNT)
-#define VGIC_LR_MAX		16u
-#define VGIC_NONE		0xffu	/* no vCPU */
+#define VGIC_PRIVATE_COUNT    32u
+#define VGIC_SPI_COUNT	      256u
+#define VGIC_INTID_COUNT      (VGIC_PRIVATE_COUNT + VGIC_SPI_COUNT)
+#define VGIC_LR_MAX	      16u
+#define VGIC_NONE	      0xffu /* no vCPU */
 
-#define VGIC_DIST_BASE		UINT64_C(0x08000000)
-#define VGIC_DIST_BYTES		UINT64_C(0x00010000)
-#define VGIC_REDIST_BASE	UINT64_C(0x080a0000)
-#define VGIC_REDIST_BYTES	UINT64_C(0x00020000)	/* each vCPU: RD frame, SGI frame */
+#define VGIC_DIST_BASE	      UINT64_C(0x08000000)
+#define VGIC_DIST_BYTES	      UINT64_C(0x00010000)
+#define VGIC_REDIST_BASE      UINT64_C(0x080a0000)
+#define VGIC_REDIST_BYTES     UINT64_C(0x00020000) /* each vCPU: RD frame, SGI frame */
 
-#define VGIC_STATE_VERSION	1u
-#define VGIC_RECORD_BYTES_MAX	4096u	/* vgic_save never writes more */
+#define VGIC_STATE_VERSION    1u
+#define VGIC_RECORD_BYTES_MAX 4096u /* vgic_save never writes more */
 
 /** The CPU interface's registers that outlive an entry (ICH_*_EL2 view). */
 struct vgic_cpu_regs {
-	uint64_t vmcr;		/* ICH_VMCR_EL2 */
-	uint32_t ap0r0;		/* ICH_AP0R0_EL2 */
-	uint32_t ap1r0;		/* ICH_AP1R0_EL2 */
-	uint32_t sre;		/* ICC_SRE_EL1, always 7 */
+	uint64_t vmcr;	/* ICH_VMCR_EL2 */
+	uint32_t ap0r0; /* ICH_AP0R0_EL2 */
+	uint32_t ap1r0; /* ICH_AP1R0_EL2 */
+	uint32_t sre;	/* ICC_SRE_EL1, always 7 */
 };
 
 /** What goes into the virtual interface at entry and is read back at exit. */
 struct vgic_lrs {
-	uint32_t lr_count;	/* set by the caller: list registers implemented, 1..VGIC_LR_MAX */
-	uint32_t hcr;		/* flush: ICH_HCR_EL2 whole (En, UIE, NPIE, LRENPIE, TDIR). sync: as read back (EOIcount) */
+	uint32_t lr_count; /* set by the caller: list registers implemented, 1..VGIC_LR_MAX */
+	uint32_t hcr;	   /* flush: ICH_HCR_EL2 whole (En, UIE, NPIE, LRENPIE, TDIR). sync: as read back (EOIcount) */
 	uint64_t lr[VGIC_LR_MAX];
 	struct vgic_cpu_regs cpu;
 };
 
 struct vgic_irq {
-	uint8_t priority;	/* bits 7:3 */
-	uint8_t route;		/* vCPU; VGIC_NONE when IROUTER names nobody */
-	uint8_t active_on;	/* vCPU that took it, while active */
-	uint8_t queued_on;	/* vCPU whose live bitmap has it, or VGIC_NONE */
-	uint8_t lr_on;		/* vCPU whose list registers hold it, or VGIC_NONE */
-	uint8_t lr_active_write;/* ISACTIVER/ICACTIVER while in a list register: 0, or 1 clear, 2 set */
+	uint8_t priority;	 /* bits 7:3 */
+	uint8_t route;		 /* vCPU; VGIC_NONE when IROUTER names nobody */
+	uint8_t active_on;	 /* vCPU that took it, while active */
+	uint8_t queued_on;	 /* vCPU whose live bitmap has it, or VGIC_NONE */
+	uint8_t lr_on;		 /* vCPU whose list registers hold it, or VGIC_NONE */
+	uint8_t lr_active_write; /* ISACTIVER/ICACTIVER while in a list register: 0, or 1 clear, 2 set */
 	bool group1, enabled, edge;
-	bool latch;		/* pending by edge or by ISPENDR */
-	bool level;		/* input line */
+	bool latch; /* pending by edge or by ISPENDR */
+	bool level; /* input line */
 	bool active;
-	bool lr_latch;		/* the latch is in the list register */
-	bool lr_hw;		/* that list register has HW = 1 */
-	bool linked;		/* to a physical interrupt */
-	bool held;		/* the physical one is active on behalf of this one */
-	bool held_anew;		/* taken again while the old one was still in a list register */
+	bool lr_latch;	/* the latch is in the list register */
+	bool lr_hw;	/* that list register has HW = 1 */
+	bool linked;	/* to a physical interrupt */
+	bool held;	/* the physical one is active on behalf of this one */
+	bool held_anew; /* taken again while the old one was still in a list register */
 	uint16_t pintid;
-	uint64_t irouter;	/* as written, RES0 bits clear */
+	uint64_t irouter; /* as written, RES0 bits clear */
 };
 
 struct vgic_vcpu {
 	struct vgic_irq irq[VGIC_PRIVATE_COUNT];
 	struct vgic_cpu_regs cpu;
-	uint64_t live[BITMAP_WORDS(VGIC_INTID_COUNT)];	/* pending or active, and its business */
-	uint16_t lr_intid[VGIC_LR_MAX];			/* what the last flush put there */
+	uint64_t live[BITMAP_WORDS(VGIC_INTID_COUNT)]; /* pending or active, and its business */
+	uint16_t lr_intid[VGIC_LR_MAX];		       /* what the last flush put there */
 	uint32_t lr_used;
-	bool in_guest;		/* flushed and not yet synced */
-	bool stale;		/* a disable waits for its sync: RWP */
-	bool asleep;		/* GICR_WAKER.ProcessorSleep */
+	bool in_guest; /* flushed and not yet synced */
+	bool stale;    /* a disable waits for its sync: RWP */
+	bool asleep;   /* GICR_WAKER.ProcessorSleep */
 };
 
 /** Makes a physical interrupt inactive for vCPU vcpu (PPI: of its core). Called with the lock held. */
@@ -102,8 +102,8 @@ typedef void (*vgic_hw_deactivate_fn)(void *ctx, uint32_t vcpu, uint32_t pintid)
 struct vgic {
 	struct spinlock lock;
 	uint32_t vcpu_count;
-	uint32_t ctlr;		/* EnableGrp0, EnableGrp1 */
-	uint32_t kicks;		/* vCPUs to kick; atomic */
+	uint32_t ctlr;	/* EnableGrp0, EnableGrp1 */
+	uint32_t kicks; /* vCPUs to kick; atomic */
 	vgic_hw_deactivate_fn hw_deactivate;
 	void *hw_ctx;
 	struct vgic_vcpu vcpu[VCPU_COUNT_MAX];
@@ -163,7 +163,7 @@ MUST_CHECK enum err vgic_load(struct vgic *v, struct reader *r, char *reason);
 struct vgic_hw {
 	uint32_t intid;
 	uint32_t pintid;
-	uint32_t vcpu;		/* bank of a PPI, VGIC_NONE for an SPI */
+	uint32_t vcpu; /* bank of a PPI, VGIC_NONE for an SPI */
 };
 /** Walks the held ones after a load or an abort: *cursor starts at 0; false at the end. */
 bool vgic_hw_active(struct vgic *v, uint32_t *cursor, struct vgic_hw *out);

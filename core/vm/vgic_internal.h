@@ -7,19 +7,19 @@
 
 #include "core/base/bits.h"
 
-#define GICD_CTLR_ENABLE_GRP0	BIT32(0)
-#define GICD_CTLR_ENABLE_GRP1	BIT32(1)
-#define GICD_CTLR_ARE		BIT32(4)
-#define GICD_CTLR_DS		BIT32(6)
-#define GICD_CTLR_RWP		BIT32(31)
+#define GICD_CTLR_ENABLE_GRP0 BIT32(0)
+#define GICD_CTLR_ENABLE_GRP1 BIT32(1)
+#define GICD_CTLR_ARE	      BIT32(4)
+#define GICD_CTLR_DS	      BIT32(6)
+#define GICD_CTLR_RWP	      BIT32(31)
 
-#define VGIC_SGI_COUNT		16u
-#define VGIC_PRIORITY_MASK	0xf8u	/* 5 bits, as the CPU interface */
+#define VGIC_SGI_COUNT	      16u
+#define VGIC_PRIORITY_MASK    0xf8u /* 5 bits, as the CPU interface */
 
 /* vgic_irq.lr_active_write */
-#define LR_ACTIVE_KEEP		0u
-#define LR_ACTIVE_CLEAR		1u
-#define LR_ACTIVE_SET		2u
+#define LR_ACTIVE_KEEP	      0u
+#define LR_ACTIVE_CLEAR	      1u
+#define LR_ACTIVE_SET	      2u
 
 /** bank: whose private interrupts; any value for an SPI. intid below VGIC_INTID_COUNT. */
 static inline struct vgic_irq *vgic_irq_at(struct vgic *v, uint32_t bank, uint32_t intid)

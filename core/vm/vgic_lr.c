@@ -6,28 +6,28 @@
 
 #include "core/base/assert.h"
 
-#define ICH_LR_VINTID		MASK64(31, 0)
-#define ICH_LR_EOI		BIT64(41)
-#define ICH_LR_PINTID		MASK64(44, 32)
-#define ICH_LR_PRIORITY		MASK64(55, 48)
-#define ICH_LR_GROUP		BIT64(60)
-#define ICH_LR_HW		BIT64(61)
-#define ICH_LR_PENDING		BIT64(62)
-#define ICH_LR_ACTIVE		BIT64(63)
+#define ICH_LR_VINTID	 MASK64(31, 0)
+#define ICH_LR_EOI	 BIT64(41)
+#define ICH_LR_PINTID	 MASK64(44, 32)
+#define ICH_LR_PRIORITY	 MASK64(55, 48)
+#define ICH_LR_GROUP	 BIT64(60)
+#define ICH_LR_HW	 BIT64(61)
+#define ICH_LR_PENDING	 BIT64(62)
+#define ICH_LR_ACTIVE	 BIT64(63)
 
-#define ICH_HCR_EN		BIT32(0)
-#define ICH_HCR_UIE		BIT32(1)
-#define ICH_HCR_LRENPIE		BIT32(2)
-#define ICH_HCR_NPIE		BIT32(3)
-#define ICH_HCR_TDIR		BIT32(14)
-#define ICH_HCR_EOICOUNT	MASK32(31, 27)
+#define ICH_HCR_EN	 BIT32(0)
+#define ICH_HCR_UIE	 BIT32(1)
+#define ICH_HCR_LRENPIE	 BIT32(2)
+#define ICH_HCR_NPIE	 BIT32(3)
+#define ICH_HCR_TDIR	 BIT32(14)
+#define ICH_HCR_EOICOUNT MASK32(31, 27)
 
-#define ICH_VMCR_VENG0		BIT64(0)
-#define ICH_VMCR_VENG1		BIT64(1)
-#define ICH_VMCR_VPMR		MASK64(31, 24)
+#define ICH_VMCR_VENG0	 BIT64(0)
+#define ICH_VMCR_VENG1	 BIT64(1)
+#define ICH_VMCR_VPMR	 MASK64(31, 24)
 
-#define PRIORITY_SHIFT		3u	/* 5 bits of preemption: one bit of AP0R0/AP1R0 each */
-#define PRIORITY_IDLE		0x100u
+#define PRIORITY_SHIFT	 3u /* 5 bits of preemption: one bit of AP0R0/AP1R0 each */
+#define PRIORITY_IDLE	 0x100u
 
 /* The best few interrupts of one kind, in order of priority. */
 struct best {
@@ -67,7 +67,7 @@ static void collect(struct vgic *v, uint32_t vcpu, struct best *active, struct b
 		const struct vgic_irq *irq = vgic_irq_at(v, vcpu, (uint32_t)i);
 
 		if (irq->lr_on != VGIC_NONE) {
-			continue;	/* still in another vCPU's list register: it has been kicked */
+			continue; /* still in another vCPU's list register: it has been kicked */
 		}
 		if (irq->active) {
 			best_add(active, (uint32_t)i, irq->priority);
@@ -180,7 +180,7 @@ static void lr_fold(struct vgic *v, uint32_t vcpu, uint32_t intid, uint64_t lr)
 		irq->latch = true;
 	}
 	if (irq->lr_hw && !pending && !active) {
-		irq->held = irq->held_anew;	/* the guest's deactivation has reached the physical one */
+		irq->held = irq->held_anew; /* the guest's deactivation has reached the physical one */
 	}
 	if (irq->lr_active_write != LR_ACTIVE_KEEP) {
 		active = irq->lr_active_write == LR_ACTIVE_SET;

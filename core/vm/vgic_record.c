@@ -12,23 +12,23 @@
 
 #include "core/base/fmt.h"
 
-#define FLAG_GROUP1		BIT32(0)
-#define FLAG_ENABLED		BIT32(1)
-#define FLAG_EDGE		BIT32(2)
-#define FLAG_LATCH		BIT32(3)
-#define FLAG_LEVEL		BIT32(4)
-#define FLAG_ACTIVE		BIT32(5)
-#define FLAGS_ALL		MASK32(5, 0)
+#define FLAG_GROUP1	 BIT32(0)
+#define FLAG_ENABLED	 BIT32(1)
+#define FLAG_EDGE	 BIT32(2)
+#define FLAG_LATCH	 BIT32(3)
+#define FLAG_LEVEL	 BIT32(4)
+#define FLAG_ACTIVE	 BIT32(5)
+#define FLAGS_ALL	 MASK32(5, 0)
 
-#define VMCR_ALL		(MASK64(4, 0) | BIT64(9) | MASK64(23, 18) | MASK64(31, 24))
-#define SRE_ALL			7u
-#define IROUTER_AFFINITY	(MASK64(39, 32) | MASK64(23, 0))
+#define VMCR_ALL	 (MASK64(4, 0) | BIT64(9) | MASK64(23, 18) | MASK64(31, 24))
+#define SRE_ALL		 7u
+#define IROUTER_AFFINITY (MASK64(39, 32) | MASK64(23, 0))
 
 static uint8_t irq_flags(const struct vgic_irq *irq)
 {
 	return (uint8_t)((irq->group1 ? FLAG_GROUP1 : 0) | (irq->enabled ? FLAG_ENABLED : 0) |
-		(irq->edge ? FLAG_EDGE : 0) | (irq->latch ? FLAG_LATCH : 0) | (irq->level ? FLAG_LEVEL : 0) |
-		(irq->active ? FLAG_ACTIVE : 0));
+			 (irq->edge ? FLAG_EDGE : 0) | (irq->latch ? FLAG_LATCH : 0) | (irq->level ? FLAG_LEVEL : 0) |
+			 (irq->active ? FLAG_ACTIVE : 0));
 }
 
 static void vcpu_save(const struct vgic_vcpu *c, struct writer *w)
@@ -92,7 +92,8 @@ static enum err irq_check(const struct vgic *v, uint32_t bank, uint32_t intid, c
 	bool sgi = intid < VGIC_SGI_COUNT;
 	bool active = (in->flags & FLAG_ACTIVE) != 0;
 
-	if ((in->flags & ~FLAGS_ALL) != 0 || (sgi && (in->flags & FLAG_EDGE) == 0) || (sgi && (in->flags & FLAG_LEVEL) != 0)) {
+	if ((in->flags & ~FLAGS_ALL) != 0 || (sgi && (in->flags & FLAG_EDGE) == 0) ||
+		(sgi && (in->flags & FLAG_LEVEL) != 0)) {
 		return bad_value(reason, "flags", bank, intid, in->flags);
 	}
 	if ((in->priority & ~VGIC_PRIORITY_MASK) != 0) {

@@ -5,35 +5,35 @@
 #include "core/base/assert.h"
 #include "core/vm/mmio.h"
 
-#define GICD_CTLR		0x0000u
-#define GICD_TYPER		0x0004u
-#define GICD_IIDR		0x0008u
-#define GICD_IROUTER		0x6000u
-#define GICD_IROUTER_END	(GICD_IROUTER + 8u * VGIC_INTID_COUNT)
-#define GIC_ID_REGS		0xffd0u
-#define GIC_ID_REGS_END		0x10000u
+#define GICD_CTLR	    0x0000u
+#define GICD_TYPER	    0x0004u
+#define GICD_IIDR	    0x0008u
+#define GICD_IROUTER	    0x6000u
+#define GICD_IROUTER_END    (GICD_IROUTER + 8u * VGIC_INTID_COUNT)
+#define GIC_ID_REGS	    0xffd0u
+#define GIC_ID_REGS_END	    0x10000u
 
-#define GICD_TYPER_LINES	MASK32(4, 0)
-#define GICD_TYPER_IDBITS	MASK32(23, 19)
-#define GICD_TYPER_A3V		BIT32(24)
-#define GICD_TYPER_NO1N		BIT32(25)
-#define GIC_IIDR		0x0000043bu	/* Arm */
+#define GICD_TYPER_LINES    MASK32(4, 0)
+#define GICD_TYPER_IDBITS   MASK32(23, 19)
+#define GICD_TYPER_A3V	    BIT32(24)
+#define GICD_TYPER_NO1N	    BIT32(25)
+#define GIC_IIDR	    0x0000043bu /* Arm */
 
-#define GICR_CTLR		0x0000u
-#define GICR_IIDR		0x0004u
-#define GICR_TYPER		0x0008u
-#define GICR_TYPER_HIGH		0x000cu
-#define GICR_WAKER		0x0014u
-#define GICR_SGI_FRAME		0x10000u
+#define GICR_CTLR	    0x0000u
+#define GICR_IIDR	    0x0004u
+#define GICR_TYPER	    0x0008u
+#define GICR_TYPER_HIGH	    0x000cu
+#define GICR_WAKER	    0x0014u
+#define GICR_SGI_FRAME	    0x10000u
 
-#define GICR_CTLR_RWP		BIT32(3)
-#define GICR_TYPER_LAST		BIT64(4)
-#define GICR_TYPER_PROCNUM	MASK64(23, 8)
-#define GICR_TYPER_AFF0		MASK64(39, 32)
-#define GICR_WAKER_SLEEP	BIT32(1)
-#define GICR_WAKER_CHILDREN	BIT32(2)
+#define GICR_CTLR_RWP	    BIT32(3)
+#define GICR_TYPER_LAST	    BIT64(4)
+#define GICR_TYPER_PROCNUM  MASK64(23, 8)
+#define GICR_TYPER_AFF0	    MASK64(39, 32)
+#define GICR_WAKER_SLEEP    BIT32(1)
+#define GICR_WAKER_CHILDREN BIT32(2)
 
-#define IROUTER_AFFINITY	(MASK64(39, 32) | MASK64(23, 0))
+#define IROUTER_AFFINITY    (MASK64(39, 32) | MASK64(23, 0))
 
 /* Registers with a field for each interrupt; the same offsets in the distributor and the SGI frame. */
 enum field {
@@ -50,20 +50,20 @@ enum field {
 
 struct field_range {
 	uint16_t begin, end;
-	uint8_t bits;		/* per interrupt */
+	uint8_t bits; /* per interrupt */
 	uint8_t field;
 };
 
 static const struct field_range field_ranges[] = {
-	{ 0x0080, 0x0100, 1, FIELD_GROUP },		/* IGROUPR */
-	{ 0x0100, 0x0180, 1, FIELD_ENABLE_SET },	/* ISENABLER */
-	{ 0x0180, 0x0200, 1, FIELD_ENABLE_CLEAR },	/* ICENABLER */
-	{ 0x0200, 0x0280, 1, FIELD_PENDING_SET },	/* ISPENDR */
-	{ 0x0280, 0x0300, 1, FIELD_PENDING_CLEAR },	/* ICPENDR */
-	{ 0x0300, 0x0380, 1, FIELD_ACTIVE_SET },	/* ISACTIVER */
-	{ 0x0380, 0x0400, 1, FIELD_ACTIVE_CLEAR },	/* ICACTIVER */
-	{ 0x0400, 0x0800, 8, FIELD_PRIORITY },		/* IPRIORITYR */
-	{ 0x0c00, 0x0d00, 2, FIELD_CONFIG },		/* ICFGR */
+	{ 0x0080, 0x0100, 1, FIELD_GROUP },	    /* IGROUPR */
+	{ 0x0100, 0x0180, 1, FIELD_ENABLE_SET },    /* ISENABLER */
+	{ 0x0180, 0x0200, 1, FIELD_ENABLE_CLEAR },  /* ICENABLER */
+	{ 0x0200, 0x0280, 1, FIELD_PENDING_SET },   /* ISPENDR */
+	{ 0x0280, 0x0300, 1, FIELD_PENDING_CLEAR }, /* ICPENDR */
+	{ 0x0300, 0x0380, 1, FIELD_ACTIVE_SET },    /* ISACTIVER */
+	{ 0x0380, 0x0400, 1, FIELD_ACTIVE_CLEAR },  /* ICACTIVER */
+	{ 0x0400, 0x0800, 8, FIELD_PRIORITY },	    /* IPRIORITYR */
+	{ 0x0c00, 0x0d00, 2, FIELD_CONFIG },	    /* ICFGR */
 };
 
 /* PIDR4..7, PIDR0..3, CIDR0..3: a GICv3 by Arm, as QEMU's. */
@@ -274,7 +274,7 @@ static uint32_t dist_read(struct vgic *v, uint32_t offset, uint32_t size_bytes)
 		return dist_ctlr(v);
 	case GICD_TYPER:
 		return FIELD_PREP(GICD_TYPER_LINES, VGIC_INTID_COUNT / 32u - 1u) | FIELD_PREP(GICD_TYPER_IDBITS, 9u) |
-			GICD_TYPER_A3V | GICD_TYPER_NO1N;
+		       GICD_TYPER_A3V | GICD_TYPER_NO1N;
 	case GICD_IIDR:
 		return GIC_IIDR;
 	default:
@@ -329,7 +329,7 @@ static enum err vgic_dist_write(void *ctx, uint32_t vcpu, uint64_t offset64, uin
 static uint64_t redist_typer(const struct vgic *v, uint32_t n)
 {
 	return FIELD_PREP(GICR_TYPER_AFF0, n) | FIELD_PREP(GICR_TYPER_PROCNUM, n) |
-		(n + 1 == v->vcpu_count ? GICR_TYPER_LAST : 0);
+	       (n + 1 == v->vcpu_count ? GICR_TYPER_LAST : 0);
 }
 
 static uint32_t redist_rd_read(const struct vgic *v, uint32_t n, uint32_t offset)

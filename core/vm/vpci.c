@@ -8,36 +8,36 @@
 #include "core/vm/mmio.h"
 
 /* PCI Local Bus 3.0, 6.1: type 0 header. */
-#define PCI_ID			0x00u
-#define PCI_COMMAND_STATUS	0x04u
-#define PCI_CLASS_REVISION	0x08u
-#define PCI_CACHE_LINE		0x0cu
-#define PCI_BAR0		0x10u
-#define PCI_BAR_END		0x28u
-#define PCI_SUBSYSTEM		0x2cu
-#define PCI_INTERRUPT		0x3cu
-#define PCI_CONFIG_BYTES	0x100u
+#define PCI_ID		   0x00u
+#define PCI_COMMAND_STATUS 0x04u
+#define PCI_CLASS_REVISION 0x08u
+#define PCI_CACHE_LINE	   0x0cu
+#define PCI_BAR0	   0x10u
+#define PCI_BAR_END	   0x28u
+#define PCI_SUBSYSTEM	   0x2cu
+#define PCI_INTERRUPT	   0x3cu
+#define PCI_CONFIG_BYTES   0x100u
 
-#define PCI_COMMAND_PARITY	0x0040u
-#define PCI_COMMAND_SERR	0x0100u
-#define PCI_COMMAND_DEVICE	(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR | \
-				PCI_COMMAND_INTX_DISABLE)
-#define PCI_COMMAND_HOST	(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
-#define PCI_STATUS_INTX		BIT32(19)	/* STATUS bit 3, in the dword with COMMAND */
+#define PCI_COMMAND_PARITY 0x0040u
+#define PCI_COMMAND_SERR   0x0100u
+#define PCI_COMMAND_DEVICE                                                                                             \
+	(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE)
+#define PCI_COMMAND_HOST      (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
+#define PCI_STATUS_INTX	      BIT32(19) /* STATUS bit 3, in the dword with COMMAND */
 
 /* The host bridge, with the identity of QEMU's generic PCIe host. */
-#define HOST_VENDOR		0x1b36u
-#define HOST_DEVICE		0x0008u
-#define HOST_CLASS		0x06000000u
-#define HOST_SUBSYSTEM_VENDOR	0x1af4u
-#define HOST_SUBSYSTEM		0x1100u
+#define HOST_VENDOR	      0x1b36u
+#define HOST_DEVICE	      0x0008u
+#define HOST_CLASS	      0x06000000u
+#define HOST_SUBSYSTEM_VENDOR 0x1af4u
+#define HOST_SUBSYSTEM	      0x1100u
 
-#define BAR_BYTES_MIN		4096u
-#define INTX_PIN_MAX		4u
+#define BAR_BYTES_MIN	      4096u
+#define INTX_PIN_MAX	      4u
 
 /* ECAM address: bus 27:20, device and function 19:12, register 11:0. */
-#define ECAM_BDF(offset)	((uint32_t)((offset) >> 12))
-#define ECAM_REG(offset)	((uint32_t)(offset) & 0xfffu)
+#define ECAM_BDF(offset)      ((uint32_t)((offset) >> 12))
+#define ECAM_REG(offset)      ((uint32_t)(offset)&0xfffu)
 
 static bool is_host(const struct vpci_slot *s)
 {
@@ -202,7 +202,7 @@ void vpci_reset(struct vpci *p)
 static bool intx_level(struct vpci *p, const struct vpci_slot *s)
 {
 	return s->fn.intx_pin != 0 && p->ops != NULL && p->ops->intx_level != NULL &&
-		p->ops->intx_level(p->ctx, s->fn.bdf);
+	       p->ops->intx_level(p->ctx, s->fn.bdf);
 }
 
 static uint32_t dword_read(struct vpci *p, const struct vpci_slot *s, uint32_t reg)
@@ -424,7 +424,8 @@ static enum err bad_value(char *reason, uint32_t bdf, const char *what, uint32_t
 	return ERR_RANGE;
 }
 
-static enum err slot_read(struct vpci *p, const struct vpci_slot *s, struct reader *r, struct slot_image *in, char *reason)
+static enum err slot_read(
+	struct vpci *p, const struct vpci_slot *s, struct reader *r, struct slot_image *in, char *reason)
 {
 	enum err err = identity_check(p, s, r, reason);
 
@@ -467,7 +468,8 @@ static enum err overlap_check(const struct vpci *p, const struct slot_image *in,
 	for (uint32_t i = 0; i < all; i++) {
 		for (uint32_t k = i + 1; k < all; k++) {
 			uint64_t a = in[i / VPCI_BARS].bar[i % VPCI_BARS], b = in[k / VPCI_BARS].bar[k % VPCI_BARS];
-			bool both = in[i / VPCI_BARS].decodes[i % VPCI_BARS] && in[k / VPCI_BARS].decodes[k % VPCI_BARS];
+			bool both =
+				in[i / VPCI_BARS].decodes[i % VPCI_BARS] && in[k / VPCI_BARS].decodes[k % VPCI_BARS];
 
 			if (both && a < b + p->slot[k / VPCI_BARS].fn.bar_bytes[k % VPCI_BARS] &&
 				b < a + p->slot[i / VPCI_BARS].fn.bar_bytes[i % VPCI_BARS]) {

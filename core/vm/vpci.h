@@ -17,30 +17,30 @@
 
 struct mmio_space;
 
-#define VPCI_ECAM_BASE		UINT64_C(0x4010000000)
-#define VPCI_ECAM_BYTES		UINT64_C(0x10000000)	/* 256 buses; all but bus 0 are empty */
-#define VPCI_WINDOW_BASE	UINT64_C(0x10000000)	/* 32-bit memory window */
-#define VPCI_WINDOW_END		UINT64_C(0x3eff0000)
-#define VPCI_BARS		6u
-#define VPCI_FUNCTIONS_MAX	(DEVICE_COUNT_MAX + 1u)
-#define VPCI_STATE_VERSION	1u
+#define VPCI_ECAM_BASE		 UINT64_C(0x4010000000)
+#define VPCI_ECAM_BYTES		 UINT64_C(0x10000000) /* 256 buses; all but bus 0 are empty */
+#define VPCI_WINDOW_BASE	 UINT64_C(0x10000000) /* 32-bit memory window */
+#define VPCI_WINDOW_END		 UINT64_C(0x3eff0000)
+#define VPCI_BARS		 6u
+#define VPCI_FUNCTIONS_MAX	 (DEVICE_COUNT_MAX + 1u)
+#define VPCI_STATE_VERSION	 1u
 
-#define VPCI_BDF(dev, fn)	((uint16_t)((dev) << 3 | (fn)))
+#define VPCI_BDF(dev, fn)	 ((uint16_t)((dev) << 3 | (fn)))
 /** INTID of pin (1 = A .. 4 = D) of device slot dev, as on QEMU virt: SPI 3 + (dev + pin - 1) mod 4. */
-#define VPCI_INTID(dev, pin)	(32u + 3u + (((dev) + (pin) - 1u) % 4u))
+#define VPCI_INTID(dev, pin)	 (32u + 3u + (((dev) + (pin)-1u) % 4u))
 
-#define PCI_COMMAND_MEMORY	0x0002u
-#define PCI_COMMAND_MASTER	0x0004u
+#define PCI_COMMAND_MEMORY	 0x0002u
+#define PCI_COMMAND_MASTER	 0x0004u
 #define PCI_COMMAND_INTX_DISABLE 0x0400u
 
 /** What a function looks like to the guest. */
 struct vpci_function {
-	uint16_t bdf;			/* virtual; bus 0, not 00:00.0 */
+	uint16_t bdf; /* virtual; bus 0, not 00:00.0 */
 	uint16_t vendor_id, device_id;
 	uint16_t subsystem_vendor_id, subsystem_id;
-	uint32_t class_revision;	/* class << 8 | revision, as at offset 8 */
-	uint32_t bar_bytes[VPCI_BARS];	/* 0, or a power of two >= 4096 */
-	uint8_t intx_pin;		/* 0 none, 1 A .. 4 D */
+	uint32_t class_revision;       /* class << 8 | revision, as at offset 8 */
+	uint32_t bar_bytes[VPCI_BARS]; /* 0, or a power of two >= 4096 */
+	uint8_t intx_pin;	       /* 0 none, 1 A .. 4 D */
 };
 
 /**
@@ -60,8 +60,8 @@ struct vpci_ops {
 
 struct vpci_slot {
 	struct vpci_function fn;
-	uint32_t bar[VPCI_BARS];	/* address as written, sizing bits clear */
-	uint64_t mapped[VPCI_BARS];	/* IPA where it decodes, or 0 */
+	uint32_t bar[VPCI_BARS];    /* address as written, sizing bits clear */
+	uint64_t mapped[VPCI_BARS]; /* IPA where it decodes, or 0 */
 	uint16_t command;
 	uint8_t interrupt_line;
 	uint8_t cache_line;
@@ -71,7 +71,7 @@ struct vpci {
 	struct spinlock lock;
 	const struct vpci_ops *ops;
 	void *ctx;
-	uint32_t count;			/* slot 0 is the host bridge */
+	uint32_t count; /* slot 0 is the host bridge */
 	struct vpci_slot slot[VPCI_FUNCTIONS_MAX];
 };
 

@@ -8,39 +8,39 @@
 #include "core/vm/mmio.h"
 
 /* PL011, DDI 0183, table 3-1. */
-#define UARTDR			0x000u
-#define UARTRSR			0x004u
-#define UARTFR			0x018u
-#define UARTILPR		0x020u
-#define UARTIBRD		0x024u
-#define UARTFBRD		0x028u
-#define UARTLCR_H		0x02cu
-#define UARTCR			0x030u
-#define UARTIFLS		0x034u
-#define UARTIMSC		0x038u
-#define UARTRIS			0x03cu
-#define UARTMIS			0x040u
-#define UARTICR			0x044u
-#define UARTDMACR		0x048u
-#define UART_ID_REGS		0xfe0u
+#define UARTDR	     0x000u
+#define UARTRSR	     0x004u
+#define UARTFR	     0x018u
+#define UARTILPR     0x020u
+#define UARTIBRD     0x024u
+#define UARTFBRD     0x028u
+#define UARTLCR_H    0x02cu
+#define UARTCR	     0x030u
+#define UARTIFLS     0x034u
+#define UARTIMSC     0x038u
+#define UARTRIS	     0x03cu
+#define UARTMIS	     0x040u
+#define UARTICR	     0x044u
+#define UARTDMACR    0x048u
+#define UART_ID_REGS 0xfe0u
 
-#define FR_RXFE			BIT32(4)
-#define FR_RXFF			BIT32(6)
-#define FR_TXFE			BIT32(7)
-#define LCR_H_FEN		BIT32(4)
-#define INT_RX			BIT32(4)
-#define INT_TX			BIT32(5)
-#define INT_ALL			MASK32(10, 0)
+#define FR_RXFE	     BIT32(4)
+#define FR_RXFF	     BIT32(6)
+#define FR_TXFE	     BIT32(7)
+#define LCR_H_FEN    BIT32(4)
+#define INT_RX	     BIT32(4)
+#define INT_TX	     BIT32(5)
+#define INT_ALL	     MASK32(10, 0)
 
-#define ILPR_ALL		MASK32(7, 0)
-#define IBRD_ALL		MASK32(15, 0)
-#define FBRD_ALL		MASK32(5, 0)
-#define LCR_H_ALL		MASK32(7, 0)
-#define CR_ALL			(MASK32(15, 7) | MASK32(2, 0))
-#define CR_RESET		0x300u
-#define IFLS_ALL		MASK32(5, 0)
-#define IFLS_RESET		0x12u
-#define DMACR_ALL		MASK32(2, 0)
+#define ILPR_ALL     MASK32(7, 0)
+#define IBRD_ALL     MASK32(15, 0)
+#define FBRD_ALL     MASK32(5, 0)
+#define LCR_H_ALL    MASK32(7, 0)
+#define CR_ALL	     (MASK32(15, 7) | MASK32(2, 0))
+#define CR_RESET     0x300u
+#define IFLS_ALL     MASK32(5, 0)
+#define IFLS_RESET   0x12u
+#define DMACR_ALL    MASK32(2, 0)
 
 /* UARTPeriphID0..3 (revision r1p5), UARTPCellID0..3. */
 static const uint8_t id_regs[] = { 0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
@@ -143,7 +143,7 @@ static void reg_write(struct vpl011 *u, uint32_t offset, uint32_t value)
 	switch (offset) {
 	case UARTDR:
 		put(u, (char)(value & 0xffu));
-		u->ris |= INT_TX;	/* sent at once: the transmit FIFO has just become empty */
+		u->ris |= INT_TX; /* sent at once: the transmit FIFO has just become empty */
 		break;
 	case UARTILPR:
 		u->ilpr = value & ILPR_ALL;

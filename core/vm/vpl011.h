@@ -18,12 +18,12 @@
 
 struct mmio_space;
 
-#define VPL011_BASE		UINT64_C(0x09000000)
-#define VPL011_BYTES		UINT64_C(0x1000)
-#define VPL011_INTID		33u	/* SPI 1 */
-#define VPL011_LINE_MAX		240u	/* characters; a longer line is handed over in pieces */
-#define VPL011_INPUT_MAX	64u	/* bytes waiting for the guest; a power of two */
-#define VPL011_STATE_VERSION	1u
+#define VPL011_BASE	     UINT64_C(0x09000000)
+#define VPL011_BYTES	     UINT64_C(0x1000)
+#define VPL011_INTID	     33u  /* SPI 1 */
+#define VPL011_LINE_MAX	     240u /* characters; a longer line is handed over in pieces */
+#define VPL011_INPUT_MAX     64u  /* bytes waiting for the guest; a power of two */
+#define VPL011_STATE_VERSION 1u
 
 /** One line without its end; zero-terminated. May not wait, may not call back. */
 typedef void (*vpl011_sink_fn)(void *ctx, const char *line, size_t len_bytes);

@@ -27,7 +27,7 @@
 
 #define PSCI_SUCCESS		UINT64_C(0)
 #define PSCI_NOT_SUPPORTED	((uint64_t)-1)
-#define PSCI_INVALID_PARAMETERS	((uint64_t)-2)
+#define PSCI_INVALID_PARAMETERS ((uint64_t)-2)
 #define PSCI_ALREADY_ON		((uint64_t)-4)
 #define PSCI_ON_PENDING		((uint64_t)-5)
 #define PSCI_INVALID_ADDRESS	((uint64_t)-9)
@@ -165,7 +165,7 @@ static uint64_t call_locked(struct vpsci *p, uint32_t vcpu, uint32_t fn, const u
 
 void vpsci_call(struct vpsci *p, uint32_t vcpu, uint64_t x[4], struct vpsci_action *out)
 {
-	uint32_t fn = (uint32_t)x[0];	/* W0: the upper half is ignored (DEN 0028, 3.1) */
+	uint32_t fn = (uint32_t)x[0]; /* W0: the upper half is ignored (DEN 0028, 3.1) */
 	uint64_t args[4] = { fn, x[1], x[2], x[3] };
 
 	ASSERT(vcpu < p->vcpu_count);

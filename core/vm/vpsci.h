@@ -14,39 +14,39 @@
 #include "core/base/limits.h"
 #include "core/base/spinlock.h"
 
-#define VPSCI_STATE_VERSION	1u
+#define VPSCI_STATE_VERSION 1u
 
-enum vpsci_power {		/* PSCI AFFINITY_INFO numbers */
+enum vpsci_power { /* PSCI AFFINITY_INFO numbers */
 	VPSCI_ON = 0,
 	VPSCI_OFF = 1,
 	VPSCI_ON_PENDING = 2,
 };
 
 enum vpsci_do {
-	VPSCI_NOTHING = 0,	/* go on after the call with x[] */
-	VPSCI_WAIT,		/* CPU_SUSPEND: as WFI, then go on with x[] */
-	VPSCI_START,		/* kick vCPU target: it resets, takes entry and context with vpsci_starting(); go on with x[] */
-	VPSCI_STOP,		/* this vCPU is off: park it, do not go on */
-	VPSCI_SYSTEM_OFF,	/* the VM is off */
-	VPSCI_SYSTEM_RESET,	/* the VM asks to be reset */
+	VPSCI_NOTHING = 0, /* go on after the call with x[] */
+	VPSCI_WAIT,	   /* CPU_SUSPEND: as WFI, then go on with x[] */
+	VPSCI_START, /* kick vCPU target: it resets, takes entry and context with vpsci_starting(); go on with x[] */
+	VPSCI_STOP,  /* this vCPU is off: park it, do not go on */
+	VPSCI_SYSTEM_OFF,   /* the VM is off */
+	VPSCI_SYSTEM_RESET, /* the VM asks to be reset */
 };
 
 struct vpsci_action {
 	enum vpsci_do what;
-	uint32_t target;	/* START */
-	uint64_t entry;		/* START: PC, IPA */
-	uint64_t context;	/* START: X0 */
+	uint32_t target;  /* START */
+	uint64_t entry;	  /* START: PC, IPA */
+	uint64_t context; /* START: X0 */
 };
 
 struct vpsci_vcpu {
 	enum vpsci_power power;
-	uint64_t entry, context;	/* ON_PENDING */
+	uint64_t entry, context; /* ON_PENDING */
 };
 
 struct vpsci {
 	struct spinlock lock;
 	uint32_t vcpu_count;
-	uint64_t ram_base, ram_bytes;	/* where an entry address may lie */
+	uint64_t ram_base, ram_bytes; /* where an entry address may lie */
 	struct vpsci_vcpu vcpu[VCPU_COUNT_MAX];
 };
 

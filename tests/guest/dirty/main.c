@@ -13,11 +13,11 @@
  */
 #include "tests/guest/lib/guest.h"
 
-#define ACCOUNT_MAGIC	UINT64_C(0x3154434344545244)
-#define SET_PAGES	4096u		/* 16 MiB */
-#define PER_PHASE	512u
-#define PAUSE_US	500000u
-#define PACE_US		200u
+#define ACCOUNT_MAGIC UINT64_C(0x3154434344545244)
+#define SET_PAGES     4096u /* 16 MiB */
+#define PER_PHASE     512u
+#define PAUSE_US      500000u
+#define PACE_US	      200u
 
 struct account {
 	uint64_t magic;
@@ -73,19 +73,21 @@ static void page_write(uint32_t page, uint64_t value)
 
 	switch (value & 3u) {
 	case 0:
-		__asm__ volatile("str %1, [%0]" :: "r"(at), "r"(value) : "memory");
+		__asm__ volatile("str %1, [%0]" ::"r"(at), "r"(value) : "memory");
 		break;
 	case 1:
-		__asm__ volatile("stp %1, %1, [%0]" :: "r"(at), "r"(value) : "memory");
+		__asm__ volatile("stp %1, %1, [%0]" ::"r"(at), "r"(value) : "memory");
 		break;
 	case 2:
 		do {
-			__asm__ volatile("ldxr x9, [%1]\n\tstxr %w0, %2, [%1]" : "=&r"(failed) : "r"(at), "r"(value) :
-				"x9", "memory");
+			__asm__ volatile("ldxr x9, [%1]\n\tstxr %w0, %2, [%1]"
+					 : "=&r"(failed)
+					 : "r"(at), "r"(value)
+					 : "x9", "memory");
 		} while (failed != 0);
 		break;
 	default:
-		__asm__ volatile("dc zva, %0" :: "r"(at) : "memory");
+		__asm__ volatile("dc zva, %0" ::"r"(at) : "memory");
 		break;
 	}
 }
@@ -124,7 +126,9 @@ void guest_main(uint64_t cpu)
 	gic_init_distributor();
 	gic_init_cpu();
 	gic_enable_private(TIMER_INTID);
-	account = (struct account){ .magic = ACCOUNT_MAGIC, .first_page = (uint64_t)(uintptr_t)set / 4096, .page_count = SET_PAGES };
+	account = (struct account){
+		.magic = ACCOUNT_MAGIC, .first_page = (uint64_t)(uintptr_t)set / 4096, .page_count = SET_PAGES
+	};
 	print("dirty account=0x%llx set=0x%llx pages=%u", (unsigned long long)(uintptr_t)&account,
 		(unsigned long long)(uintptr_t)set, SET_PAGES);
 	for (uint64_t phase = 1;; phase++) {

@@ -19,10 +19,10 @@
 #define EC_SERROR	0x2fu
 #define EC_NONE		0xffu
 
-#define NOWHERE_RAM	UINT64_C(0xf0000000)	/* Normal memory to us, beyond any RAM given to us */
+#define NOWHERE_RAM	UINT64_C(0xf0000000) /* Normal memory to us, beyond any RAM given to us */
 #define NOWHERE_DEVICE	UINT64_C(0x0d000000)
 #define WALK_GIB	300u
-#define GICD_TYPER_LPIS	(1u << 17)
+#define GICD_TYPER_LPIS (1u << 17)
 
 #define EDU_ID		0x010000edu
 #define EDU_DMA_SRC	0x80u
@@ -36,10 +36,10 @@
 
 extern uint64_t mmu_table[];
 
-static volatile uint32_t fault_ec;	/* of the last one, or EC_NONE */
+static volatile uint32_t fault_ec; /* of the last one, or EC_NONE */
 static volatile uint64_t fault_esr;
 static uint32_t ok_count, failed_count;
-static bool hypervisor;			/* ours */
+static bool hypervisor; /* ours */
 static uint8_t area[8192] __attribute__((aligned(4096)));
 
 /* Goes on behind the instruction, or after a fetch, behind the call. */
@@ -99,28 +99,28 @@ static void judge(const char *name, bool ok)
 }
 
 /* One instruction that must end in an exception of that class. */
-#define EXPECT(name, ec, ...)			\
-	do {					\
-		begin();			\
-		__asm__ volatile(__VA_ARGS__);	\
-		judge(name, fault_ec == (ec));	\
+#define EXPECT(name, ec, ...)                                                                                          \
+	do {                                                                                                           \
+		begin();                                                                                               \
+		__asm__ volatile(__VA_ARGS__);                                                                         \
+		judge(name, fault_ec == (ec));                                                                         \
 	} while (0)
 
 /* One that may do nothing, or abort, or be undefined: all that counts is that we go on. */
-#define SURVIVE(name, ...)			\
-	do {					\
-		begin();			\
-		__asm__ volatile(__VA_ARGS__);	\
-		judge(name, fault_ec != EC_SERROR); \
+#define SURVIVE(name, ...)                                                                                             \
+	do {                                                                                                           \
+		begin();                                                                                               \
+		__asm__ volatile(__VA_ARGS__);                                                                         \
+		judge(name, fault_ec != EC_SERROR);                                                                    \
 	} while (0)
 
-#define SYSREG_UNDEFINED(name, reg)		\
-	do {					\
-		if (hypervisor) {		\
-			EXPECT(name, EC_UNDEFINED, "mrs x9, " reg ::: "x9", "memory"); \
-		} else {			\
-			SURVIVE(name, "mrs x9, " reg ::: "x9", "memory"); \
-		}				\
+#define SYSREG_UNDEFINED(name, reg)                                                                                    \
+	do {                                                                                                           \
+		if (hypervisor) {                                                                                      \
+			EXPECT(name, EC_UNDEFINED, "mrs x9, " reg ::: "x9", "memory");                                 \
+		} else {                                                                                               \
+			SURVIVE(name, "mrs x9, " reg ::: "x9", "memory");                                              \
+		}                                                                                                      \
 	} while (0)
 
 #define SYSREG_SURVIVES(name, reg) SURVIVE(name, "mrs x9, " reg "\n\tmsr " reg ", x9" ::: "x9", "memory")
@@ -129,38 +129,38 @@ static void memory_faults(void)
 {
 	void (*nowhere)(void) = (void (*)(void))(uintptr_t)NOWHERE_RAM;
 
-	EXPECT("read-nothing", EC_DATA, "ldr x9, [%0]" :: "r"(NOWHERE_RAM) : "x9", "memory");
-	EXPECT("write-nothing", EC_DATA, "str xzr, [%0]" :: "r"(NOWHERE_RAM) : "memory");
-	EXPECT("read-no-device", EC_DATA, "ldr w9, [%0]" :: "r"(NOWHERE_DEVICE) : "x9", "memory");
-	EXPECT("write-no-device", EC_DATA, "str wzr, [%0]" :: "r"(NOWHERE_DEVICE) : "memory");
-	EXPECT("pair-nothing", EC_DATA, "ldp x9, x10, [%0]" :: "r"(NOWHERE_RAM) : "x9", "x10", "memory");
-	EXPECT("exclusive-nothing", EC_DATA, "ldxr x9, [%0]" :: "r"(NOWHERE_RAM) : "x9", "memory");
-	EXPECT("zero-nothing", EC_DATA, "dc zva, %0" :: "r"(NOWHERE_RAM) : "memory");
+	EXPECT("read-nothing", EC_DATA, "ldr x9, [%0]" ::"r"(NOWHERE_RAM) : "x9", "memory");
+	EXPECT("write-nothing", EC_DATA, "str xzr, [%0]" ::"r"(NOWHERE_RAM) : "memory");
+	EXPECT("read-no-device", EC_DATA, "ldr w9, [%0]" ::"r"(NOWHERE_DEVICE) : "x9", "memory");
+	EXPECT("write-no-device", EC_DATA, "str wzr, [%0]" ::"r"(NOWHERE_DEVICE) : "memory");
+	EXPECT("pair-nothing", EC_DATA, "ldp x9, x10, [%0]" ::"r"(NOWHERE_RAM) : "x9", "x10", "memory");
+	EXPECT("exclusive-nothing", EC_DATA, "ldxr x9, [%0]" ::"r"(NOWHERE_RAM) : "x9", "memory");
+	EXPECT("zero-nothing", EC_DATA, "dc zva, %0" ::"r"(NOWHERE_RAM) : "memory");
 	begin();
 	nowhere();
 	judge("fetch-nothing", fault_ec == EC_FETCH);
 	/* A translation table that is not in RAM. */
 	mmu_table[WALK_GIB] = NOWHERE_RAM | 3u;
 	__asm__ volatile("dsb ish\n\tisb" ::: "memory");
-	EXPECT("table-nothing", EC_DATA, "ldr x9, [%0]" :: "r"((uint64_t)WALK_GIB << 30) : "x9", "memory");
+	EXPECT("table-nothing", EC_DATA, "ldr x9, [%0]" ::"r"((uint64_t)WALK_GIB << 30) : "x9", "memory");
 	mmu_table[WALK_GIB] = 0;
 	__asm__ volatile("dsb ishst\n\ttlbi vmalle1\n\tdsb ish\n\tisb" ::: "memory");
 }
 
 static void device_accesses(void)
 {
-	SURVIVE("uart-pair", "ldp w9, w10, [%0]" :: "r"(UART_BASE + 0x18) : "x9", "x10", "memory");
-	SURVIVE("uart-writeback", "ldr w9, [%0], #4" :: "r"(UART_BASE + 0x18) : "x9", "memory");
-	SURVIVE("uart-vector", ".arch_extension simd\n\tldr q0, [%0]" :: "r"(UART_BASE + 0x20) : "memory");
-	SURVIVE("uart-exclusive", "ldxr w9, [%0]" :: "r"(UART_BASE + 0x18) : "x9", "memory");
-	SURVIVE("uart-double", "ldr x9, [%0]" :: "r"(UART_BASE + 0x18) : "x9", "memory");
-	EXPECT("uart-unaligned", EC_DATA, "ldr w9, [%0]" :: "r"(UART_BASE + 0x19) : "x9", "memory");
-	SURVIVE("gicd-byte", "ldrb w9, [%0]" :: "r"(GICD_BASE) : "x9", "memory");
-	SURVIVE("gicd-double", "ldr x9, [%0]" :: "r"(GICD_BASE + 0x100) : "x9", "memory");
-	SURVIVE("gicr-end", "ldr w9, [%0]" :: "r"(GICR_BASE + 0x200000) : "x9", "memory");
-	SURVIVE("ecam-double", "ldr x9, [%0]" :: "r"(ECAM_BASE) : "x9", "memory");
-	SURVIVE("ecam-last", "ldr w9, [%0]" :: "r"(ECAM_BASE + 0xffffffcu) : "x9", "memory");
-	SURVIVE("uart-clean", "dc civac, %0" :: "r"(UART_BASE) : "memory");
+	SURVIVE("uart-pair", "ldp w9, w10, [%0]" ::"r"(UART_BASE + 0x18) : "x9", "x10", "memory");
+	SURVIVE("uart-writeback", "ldr w9, [%0], #4" ::"r"(UART_BASE + 0x18) : "x9", "memory");
+	SURVIVE("uart-vector", ".arch_extension simd\n\tldr q0, [%0]" ::"r"(UART_BASE + 0x20) : "memory");
+	SURVIVE("uart-exclusive", "ldxr w9, [%0]" ::"r"(UART_BASE + 0x18) : "x9", "memory");
+	SURVIVE("uart-double", "ldr x9, [%0]" ::"r"(UART_BASE + 0x18) : "x9", "memory");
+	EXPECT("uart-unaligned", EC_DATA, "ldr w9, [%0]" ::"r"(UART_BASE + 0x19) : "x9", "memory");
+	SURVIVE("gicd-byte", "ldrb w9, [%0]" ::"r"(GICD_BASE) : "x9", "memory");
+	SURVIVE("gicd-double", "ldr x9, [%0]" ::"r"(GICD_BASE + 0x100) : "x9", "memory");
+	SURVIVE("gicr-end", "ldr w9, [%0]" ::"r"(GICR_BASE + 0x200000) : "x9", "memory");
+	SURVIVE("ecam-double", "ldr x9, [%0]" ::"r"(ECAM_BASE) : "x9", "memory");
+	SURVIVE("ecam-last", "ldr w9, [%0]" ::"r"(ECAM_BASE + 0xffffffcu) : "x9", "memory");
+	SURVIVE("uart-clean", "dc civac, %0" ::"r"(UART_BASE) : "memory");
 }
 
 static void calls(void)
@@ -215,7 +215,8 @@ static void bars(const struct pci_function *edu)
 		mmio_write32(edu->config + 0x10, places[i]);
 		found = mmio_read32(edu->bar0);
 		/* It has left its place, and is on nothing else's: other devices answer as before. */
-		judge("bar-on-other", (fault_ec == EC_DATA || found != EDU_ID) && mmio_read32(GICD_BASE + 0xffe8) >> 4 == 3);
+		judge("bar-on-other",
+			(fault_ec == EC_DATA || found != EDU_ID) && mmio_read32(GICD_BASE + 0xffe8) >> 4 == 3);
 	}
 	mmio_write32(edu->config + 0x10, (uint32_t)edu->bar0);
 	begin();
@@ -266,7 +267,8 @@ static void dma(const struct pci_function *edu)
 	}
 	begin();
 	judge("dma-good-after", dma_done(edu, ram, EDU_BUFFER, 4096, 0) &&
-		dma_done(edu, EDU_BUFFER, ram + 4096, 4096, DMA_TO_RAM) && area[4096 + 4095] == (uint8_t)(4095u * 7u));
+					dma_done(edu, EDU_BUFFER, ram + 4096, 4096, DMA_TO_RAM) &&
+					area[4096 + 4095] == (uint8_t)(4095u * 7u));
 }
 
 /* What traps. What a hypervisor hides is undefined; what it emulates works. */
@@ -299,13 +301,13 @@ static void system_registers(void)
 	SYSREG_UNDEFINED("reg-ich-hcr", "S3_4_C12_C11_0");
 	SURVIVE("reg-sgi0r", "msr S3_0_C12_C11_7, xzr" ::: "memory");
 	SURVIVE("reg-asgi1r", "msr S3_0_C12_C11_6, xzr" ::: "memory");
-	SURVIVE("reg-sgi1r-nobody", "msr S3_0_C12_C11_5, %0" :: "r"(UINT64_C(0xffff00ffff)) : "memory");
+	SURVIVE("reg-sgi1r-nobody", "msr S3_0_C12_C11_5, %0" ::"r"(UINT64_C(0xffff00ffff)) : "memory");
 	SURVIVE("reg-sre", "msr S3_0_C12_C12_5, xzr\n\tisb" ::: "memory");
 	SURVIVE("set-way", "dc cisw, xzr" ::: "memory");
-	SURVIVE("sve", ".inst 0x04bf5020" ::: "x0");	/* rdvl x0, #1 */
+	SURVIVE("sve", ".inst 0x04bf5020" ::: "x0"); /* rdvl x0, #1 */
 	SURVIVE("udf", ".inst 0");
 	for (uint32_t i = 0; i < 3; i++) {
-		SURVIVE("at-nothing", "at s1e1r, %0\n\tmrs x9, PAR_EL1" :: "r"(NOWHERE_RAM) : "x9", "memory");
+		SURVIVE("at-nothing", "at s1e1r, %0\n\tmrs x9, PAR_EL1" ::"r"(NOWHERE_RAM) : "x9", "memory");
 	}
 }
 
@@ -315,7 +317,7 @@ static void id_registers(void)
 
 	begin();
 	/* EL1 and GIC are there; nothing above that this guest would have to share. */
-	judge("id-pfr0", (pfr0 >> 4 & 0xf) != 0 && (!hypervisor || (pfr0 >> 32 & 0xf) == 0));	/* SVE hidden */
+	judge("id-pfr0", (pfr0 >> 4 & 0xf) != 0 && (!hypervisor || (pfr0 >> 32 & 0xf) == 0)); /* SVE hidden */
 	judge("mpidr", (SYSREG_READ(MPIDR_EL1) & 0xffffffu) == cpu_index());
 }
 

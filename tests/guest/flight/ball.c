@@ -6,16 +6,16 @@
 #include "tests/guest/flight/flight.h"
 
 struct ball {
-	uint64_t sent;		/* server: number of the last PING */
-	uint64_t returned;	/* receiver: number of the last PONG */
-	uint64_t taken;		/* receiver: last PING it has seen */
-	uint64_t since;		/* server: when it was sent */
-	uint64_t repeats;	/* server, in the interrupt: PONGs without a PING */
-	uint64_t bad;		/* receiver, in the interrupt: PINGs out of order */
-	bool away;		/* server waits for PONG */
+	uint64_t sent;	   /* server: number of the last PING */
+	uint64_t returned; /* receiver: number of the last PONG */
+	uint64_t taken;	   /* receiver: last PING it has seen */
+	uint64_t since;	   /* server: when it was sent */
+	uint64_t repeats;  /* server, in the interrupt: PONGs without a PING */
+	uint64_t bad;	   /* receiver, in the interrupt: PINGs out of order */
+	bool away;	   /* server waits for PONG */
 } __attribute__((aligned(64)));
 
-static struct ball balls[FLIGHT_CPUS];	/* by server */
+static struct ball balls[FLIGHT_CPUS]; /* by server */
 
 static void ping_received(uint32_t cpu)
 {

@@ -6,30 +6,30 @@
  */
 #include "tests/guest/flight/flight.h"
 
-#define EDU_VENDOR		0x1234u
-#define EDU_DEVICE		0x11e8u
+#define EDU_VENDOR	 0x1234u
+#define EDU_DEVICE	 0x11e8u
 
-#define EDU_INVERT		0x04u
-#define EDU_FACTORIAL		0x08u
-#define EDU_STATUS		0x20u
-#define EDU_IRQ_STATUS		0x24u
-#define EDU_IRQ_ACK		0x64u
-#define EDU_DMA_SRC		0x80u
-#define EDU_DMA_DST		0x88u
-#define EDU_DMA_CNT		0x90u
-#define EDU_DMA_CMD		0x98u
+#define EDU_INVERT	 0x04u
+#define EDU_FACTORIAL	 0x08u
+#define EDU_STATUS	 0x20u
+#define EDU_IRQ_STATUS	 0x24u
+#define EDU_IRQ_ACK	 0x64u
+#define EDU_DMA_SRC	 0x80u
+#define EDU_DMA_DST	 0x88u
+#define EDU_DMA_CNT	 0x90u
+#define EDU_DMA_CMD	 0x98u
 
-#define STATUS_COMPUTING	1u
-#define IRQ_DMA			0x100u
-#define CMD_RUN			1u
-#define CMD_FROM_DEVICE		2u
-#define CMD_IRQ			4u
+#define STATUS_COMPUTING 1u
+#define IRQ_DMA		 0x100u
+#define CMD_RUN		 1u
+#define CMD_FROM_DEVICE	 2u
+#define CMD_IRQ		 4u
 
-#define BUFFER_DEVICE		0x40000u
-#define BUFFER_BYTES		4096u
-#define AREA_BYTES		(2u * 4096u)	/* in RAM: transfers cross a page */
-#define GUARD			0x5au
-#define FACTORIAL_MAX		12u
+#define BUFFER_DEVICE	 0x40000u
+#define BUFFER_BYTES	 4096u
+#define AREA_BYTES	 (2u * 4096u) /* in RAM: transfers cross a page */
+#define GUARD		 0x5au
+#define FACTORIAL_MAX	 12u
 
 enum stage { STAGE_IDLE, STAGE_OUT, STAGE_BACK };
 
@@ -40,10 +40,10 @@ static struct edu {
 	uint64_t since;
 	uint64_t random;
 	uint32_t len, at_out, at_back, at_device;
-	uint32_t inverted;	/* last value written to 0x04 */
-	uint32_t factorial;	/* last input of 0x08 */
+	uint32_t inverted;  /* last value written to 0x04 */
+	uint32_t factorial; /* last input of 0x08 */
 	struct edu_counts counts;
-	uint32_t irq_status;	/* gathered by the interrupt */
+	uint32_t irq_status; /* gathered by the interrupt */
 } edu;
 
 static uint8_t area_out[AREA_BYTES] __attribute__((aligned(4096)));
@@ -96,7 +96,7 @@ void edu_interrupt(void)
 	uint32_t status = mmio_read32(reg(EDU_IRQ_STATUS));
 
 	mmio_write32(reg(EDU_IRQ_ACK), status);
-	(void)mmio_read32(reg(EDU_IRQ_STATUS));	/* the line is down before the interrupt ends */
+	(void)mmio_read32(reg(EDU_IRQ_STATUS)); /* the line is down before the interrupt ends */
 	edu.irq_status |= status;
 }
 
@@ -151,7 +151,8 @@ static void go_out(uint64_t now)
 
 static void come_back(uint64_t now)
 {
-	start(BUFFER_DEVICE + edu.at_device, (uint64_t)(uintptr_t)area_back + edu.at_back, CMD_FROM_DEVICE, STAGE_BACK, now);
+	start(BUFFER_DEVICE + edu.at_device, (uint64_t)(uintptr_t)area_back + edu.at_back, CMD_FROM_DEVICE, STAGE_BACK,
+		now);
 }
 
 static void compare(void)

@@ -8,20 +8,20 @@
 
 #include "tests/guest/lib/guest.h"
 
-#define FLIGHT_CPUS		2u
+#define FLIGHT_CPUS    2u
 
 /* Pace: what each CPU does per tick decides the dirty rate (about 2.5 MB/s with these). */
-#define TICK_US			4000u
-#define SET_PAGES		2048u	/* 8 MiB, shared */
-#define HOT_PAGES		128u	/* of these, written again and again */
-#define HOT_PER_TICK		6u
-#define SWEEP_PER_TICK		1u	/* pages taken in turn from the whole set */
+#define TICK_US	       4000u
+#define SET_PAGES      2048u /* 8 MiB, shared */
+#define HOT_PAGES      128u  /* of these, written again and again */
+#define HOT_PER_TICK   6u
+#define SWEEP_PER_TICK 1u /* pages taken in turn from the whole set */
 
-#define REPORT_US		200000u
-#define STALL_US		3000000u	/* anything that takes longer is lost */
+#define REPORT_US      200000u
+#define STALL_US       3000000u /* anything that takes longer is lost */
 
-#define SGI_PING		1u
-#define SGI_PONG		2u
+#define SGI_PING       1u
+#define SGI_PONG       2u
 
 /** Each CPU's own counters; only it writes them. */
 struct flight_cpu {

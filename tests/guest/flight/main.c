@@ -3,8 +3,8 @@
 
 #include "tests/guest/flight/flight.h"
 
-#define FP_SEED		UINT64_C(0xf10a7000)
-#define NOTES_MAX	24u
+#define FP_SEED	  UINT64_C(0xf10a7000)
+#define NOTES_MAX 24u
 
 struct note {
 	const char *what;
@@ -17,7 +17,7 @@ struct flight_cpu flight_cpus[FLIGHT_CPUS];
 
 static struct note notes[NOTES_MAX];
 static uint32_t notes_made, notes_printed;
-static uint64_t time_shared;	/* the latest time any CPU has seen */
+static uint64_t time_shared; /* the latest time any CPU has seen */
 static uint64_t reports;
 static bool secondary_ready;
 
@@ -86,8 +86,8 @@ static uint64_t time_check(struct flight_cpu *c)
 		flight_note("time went back: own, shared, now", c->time_last, shared, now);
 	}
 	c->time_last = now;
-	while (shared < now && !__atomic_compare_exchange_n(&time_shared, &shared, now, false, __ATOMIC_RELEASE,
-		__ATOMIC_RELAXED)) {
+	while (shared < now &&
+		!__atomic_compare_exchange_n(&time_shared, &shared, now, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
 		/* another CPU moved it on */
 	}
 	return now;
@@ -100,12 +100,14 @@ static void report(void)
 
 	notes_print();
 	print("report n=%llu counter0=%llu counter1=%llu pages=%llu checksum_errors=%llu dma_done=%llu dma_errors=%llu "
-		"sgi=%llu sgi_errors=%llu timer=%llu time_errors=%llu fp_errors=%llu",
+	      "sgi=%llu sgi_errors=%llu timer=%llu time_errors=%llu fp_errors=%llu",
 		(unsigned long long)reports, (unsigned long long)a->counter, (unsigned long long)b->counter,
-		(unsigned long long)(a->pages + b->pages), (unsigned long long)(a->checksum_errors + b->checksum_errors),
-		(unsigned long long)edu.done, (unsigned long long)edu.errors, (unsigned long long)(a->sgi + b->sgi),
+		(unsigned long long)(a->pages + b->pages),
+		(unsigned long long)(a->checksum_errors + b->checksum_errors), (unsigned long long)edu.done,
+		(unsigned long long)edu.errors, (unsigned long long)(a->sgi + b->sgi),
 		(unsigned long long)(a->sgi_errors + b->sgi_errors), (unsigned long long)(a->timer + b->timer),
-		(unsigned long long)(a->time_errors + b->time_errors), (unsigned long long)(a->fp_errors + b->fp_errors));
+		(unsigned long long)(a->time_errors + b->time_errors),
+		(unsigned long long)(a->fp_errors + b->fp_errors));
 	reports++;
 }
 

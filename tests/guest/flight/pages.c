@@ -5,16 +5,16 @@
  */
 #include "tests/guest/flight/flight.h"
 
-#define PAGE_MAGIC	0x746c6667u
-#define BODY_WORDS	509u
-#define LCG_MUL		UINT64_C(6364136223846793005)
-#define LCG_ADD		UINT64_C(1442695040888963407)
+#define PAGE_MAGIC 0x746c6667u
+#define BODY_WORDS 509u
+#define LCG_MUL	   UINT64_C(6364136223846793005)
+#define LCG_ADD	   UINT64_C(1442695040888963407)
 
 struct page {
 	uint32_t magic;
 	uint32_t number;
 	uint64_t version;
-	uint64_t checksum;	/* of the body as it stands */
+	uint64_t checksum; /* of the body as it stands */
 	uint64_t body[BODY_WORDS];
 };
 _Static_assert(sizeof(struct page) == 4096, "a page is a page");

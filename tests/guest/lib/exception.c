@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "tests/guest/lib/guest.h"
 
-#define INTID_SPECIAL	1020u
+#define INTID_SPECIAL 1020u
 
 /* start.S; number: entry of the vector table, 4 to 7 are the current EL with SP_EL1. */
 void guest_exception(struct guest_frame *frame, uint64_t number);

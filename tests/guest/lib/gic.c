@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "tests/guest/lib/guest.h"
 
-#define GICD_CTLR		(GICD_BASE + 0x0000)
-#define GICD_IGROUPR		(GICD_BASE + 0x0080)
-#define GICD_ISENABLER		(GICD_BASE + 0x0100)
-#define GICD_IPRIORITYR		(GICD_BASE + 0x0400)
-#define GICD_IROUTER		(GICD_BASE + 0x6000)
-#define GICD_CTLR_GRP1_ARE	0x12u
-#define GICD_CTLR_RWP		(1u << 31)
+#define GICD_CTLR	   (GICD_BASE + 0x0000)
+#define GICD_IGROUPR	   (GICD_BASE + 0x0080)
+#define GICD_ISENABLER	   (GICD_BASE + 0x0100)
+#define GICD_IPRIORITYR	   (GICD_BASE + 0x0400)
+#define GICD_IROUTER	   (GICD_BASE + 0x6000)
+#define GICD_CTLR_GRP1_ARE 0x12u
+#define GICD_CTLR_RWP	   (1u << 31)
 
-#define GICR_STRIDE		0x20000u
-#define GICR_WAKER		0x0014u
-#define GICR_SGI_FRAME		0x10000u
-#define GICR_IGROUPR0		(GICR_SGI_FRAME + 0x0080)
-#define GICR_ISENABLER0		(GICR_SGI_FRAME + 0x0100)
-#define GICR_IPRIORITYR		(GICR_SGI_FRAME + 0x0400)
-#define WAKER_SLEEP		(1u << 1)
-#define WAKER_CHILDREN		(1u << 2)
+#define GICR_STRIDE	   0x20000u
+#define GICR_WAKER	   0x0014u
+#define GICR_SGI_FRAME	   0x10000u
+#define GICR_IGROUPR0	   (GICR_SGI_FRAME + 0x0080)
+#define GICR_ISENABLER0	   (GICR_SGI_FRAME + 0x0100)
+#define GICR_IPRIORITYR	   (GICR_SGI_FRAME + 0x0400)
+#define WAKER_SLEEP	   (1u << 1)
+#define WAKER_CHILDREN	   (1u << 2)
 
-#define PRIORITY		0xa0u
-#define PRIORITY_WORD		0xa0a0a0a0u
-#define PRIORITY_MASK_OPEN	0xf0u
+#define PRIORITY	   0xa0u
+#define PRIORITY_WORD	   0xa0a0a0a0u
+#define PRIORITY_MASK_OPEN 0xf0u
 
 static uint64_t redistributor(void)
 {

@@ -9,26 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GUEST_CPU_MAX		8u
+#define GUEST_CPU_MAX	8u
 
-#define GICD_BASE		UINT64_C(0x08000000)
-#define GICR_BASE		UINT64_C(0x080a0000)
-#define UART_BASE		UINT64_C(0x09000000)
-#define PCI_WINDOW_BASE		UINT64_C(0x10000000)
-#define ECAM_BASE		UINT64_C(0x4010000000)
-#define RAM_BASE		UINT64_C(0x40000000)
+#define GICD_BASE	UINT64_C(0x08000000)
+#define GICR_BASE	UINT64_C(0x080a0000)
+#define UART_BASE	UINT64_C(0x09000000)
+#define PCI_WINDOW_BASE UINT64_C(0x10000000)
+#define ECAM_BASE	UINT64_C(0x4010000000)
+#define RAM_BASE	UINT64_C(0x40000000)
 
-#define TIMER_INTID		27u
-#define PCI_INTID_FIRST		35u
+#define TIMER_INTID	27u
+#define PCI_INTID_FIRST 35u
 
-#define SYSREG_READ(name)						\
-	({								\
-		uint64_t sysreg_value;					\
-		__asm__ volatile("mrs %0, " #name : "=r"(sysreg_value) :: "memory"); \
-		sysreg_value;						\
+#define SYSREG_READ(name)                                                                                              \
+	({                                                                                                             \
+		uint64_t sysreg_value;                                                                                 \
+		__asm__ volatile("mrs %0, " #name : "=r"(sysreg_value)::"memory");                                     \
+		sysreg_value;                                                                                          \
 	})
-#define SYSREG_WRITE(name, value)					\
-	__asm__ volatile("msr " #name ", %0" :: "r"((uint64_t)(value)) : "memory")
+#define SYSREG_WRITE(name, value) __asm__ volatile("msr " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
 
 /* One plain load or store each, which a hypervisor can decode from the syndrome. */
 static inline uint32_t mmio_read32(uint64_t at)
@@ -41,7 +40,7 @@ static inline uint32_t mmio_read32(uint64_t at)
 
 static inline void mmio_write32(uint64_t at, uint32_t v)
 {
-	__asm__ volatile("str %w0, [%1]" :: "r"(v), "r"(at) : "memory");
+	__asm__ volatile("str %w0, [%1]" ::"r"(v), "r"(at) : "memory");
 }
 
 static inline uint64_t mmio_read64(uint64_t at)
@@ -54,12 +53,12 @@ static inline uint64_t mmio_read64(uint64_t at)
 
 static inline void mmio_write64(uint64_t at, uint64_t v)
 {
-	__asm__ volatile("str %0, [%1]" :: "r"(v), "r"(at) : "memory");
+	__asm__ volatile("str %0, [%1]" ::"r"(v), "r"(at) : "memory");
 }
 
 static inline void mmio_write8(uint64_t at, uint8_t v)
 {
-	__asm__ volatile("strb %w0, [%1]" :: "r"(v), "r"(at) : "memory");
+	__asm__ volatile("strb %w0, [%1]" ::"r"(v), "r"(at) : "memory");
 }
 
 static inline uint32_t cpu_index(void)
@@ -145,10 +144,10 @@ void psci_system_off(void) __attribute__((noreturn));
 
 /* pci.c */
 struct pci_function {
-	uint64_t config;	/* address of its configuration space */
+	uint64_t config; /* address of its configuration space */
 	uint64_t bar0;
 	uint32_t slot;
-	uint32_t intid;		/* of its INTx */
+	uint32_t intid; /* of its INTx */
 };
 /** Walks bus 0 for a function with that identity, gives its memory BARs addresses and switches it on; false: none. */
 bool pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *out);

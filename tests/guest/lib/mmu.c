@@ -5,8 +5,8 @@
 #define GIB_SHIFT	30u
 #define BLOCK		1u
 #define AF		(1u << 10)
-#define INNER_SHAREABLE	(3u << 8)
-#define ATTR_DEVICE	(1u << 2)	/* MAIR index, see start.S */
+#define INNER_SHAREABLE (3u << 8)
+#define ATTR_DEVICE	(1u << 2) /* MAIR index, see start.S */
 #define NEVER_EXECUTE	(UINT64_C(3) << 53)
 #define RAM_GIB		4u
 

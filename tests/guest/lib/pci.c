@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "tests/guest/lib/guest.h"
 
-#define CFG_ID			0x00u
-#define CFG_COMMAND		0x04u
-#define CFG_HEADER		0x0cu
-#define CFG_BAR0		0x10u
-#define CFG_INTERRUPT		0x3cu
-#define COMMAND_MEMORY_MASTER	0x6u
-#define HEADER_TYPE		(0x7fu << 16)
-#define HEADER_MULTI		(0x80u << 16)
-#define BAR_IO			1u
-#define BAR_TYPE		6u
-#define BAR_64			4u
-#define BAR_FLAGS		0xfu
-#define BARS			6u
-#define SLOTS			32u
-#define FUNCTIONS		8u
+#define CFG_ID		      0x00u
+#define CFG_COMMAND	      0x04u
+#define CFG_HEADER	      0x0cu
+#define CFG_BAR0	      0x10u
+#define CFG_INTERRUPT	      0x3cu
+#define COMMAND_MEMORY_MASTER 0x6u
+#define HEADER_TYPE	      (0x7fu << 16)
+#define HEADER_MULTI	      (0x80u << 16)
+#define BAR_IO		      1u
+#define BAR_TYPE	      6u
+#define BAR_64		      4u
+#define BAR_FLAGS	      0xfu
+#define BARS		      6u
+#define SLOTS		      32u
+#define FUNCTIONS	      8u
 
 static uint64_t window_next = PCI_WINDOW_BASE;
 

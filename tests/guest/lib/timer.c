@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "tests/guest/lib/guest.h"
 
-#define CTL_ENABLE	1u
+#define CTL_ENABLE 1u
 
 void timer_arm(uint64_t at)
 {

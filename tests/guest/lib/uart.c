@@ -4,14 +4,14 @@
 #include "core/base/fmt.h"
 #include "tests/guest/lib/guest.h"
 
-#define UARTDR		(UART_BASE + 0x00)
-#define UARTFR		(UART_BASE + 0x18)
-#define UARTLCR_H	(UART_BASE + 0x2c)
-#define UARTCR		(UART_BASE + 0x30)
-#define FR_TXFF		(1u << 5)
-#define LCR_8BIT_FIFO	0x70u
-#define CR_ENABLE	0x301u
-#define LINE_BYTES	240u
+#define UARTDR	      (UART_BASE + 0x00)
+#define UARTFR	      (UART_BASE + 0x18)
+#define UARTLCR_H     (UART_BASE + 0x2c)
+#define UARTCR	      (UART_BASE + 0x30)
+#define FR_TXFF	      (1u << 5)
+#define LCR_8BIT_FIFO 0x70u
+#define CR_ENABLE     0x301u
+#define LINE_BYTES    240u
 
 void uart_init(void)
 {

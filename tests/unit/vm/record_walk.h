@@ -18,7 +18,7 @@ struct record_codec {
 	void *ctx;
 };
 
-#define RECORD_WALK_BYTES	4096u
+#define RECORD_WALK_BYTES 4096u
 
 size_t record_save(const struct record_codec *c, uint8_t out[RECORD_WALK_BYTES]);
 /** step: every how many bits one is flipped. Returns how many flips were refused. */

@@ -67,7 +67,7 @@ static void access_outside_or_across_the_end_finds_nothing(void **state)
 	assert_int_equal(mmio_read(&space, 0, 0x10fd, 4, &value), ERR_RANGE);
 	assert_int_equal(mmio_read(&space, 0, UINT64_MAX, 8, &value), ERR_RANGE);
 	assert_int_equal(mmio_write(&space, 0, UINT64_MAX - 3, 8, 0), ERR_RANGE);
-	assert_int_equal(mmio_read(&space, 0, 0x1010, 4, &value), ERR_RANGE);	/* the handler's */
+	assert_int_equal(mmio_read(&space, 0, 0x1010, 4, &value), ERR_RANGE); /* the handler's */
 	assert_int_equal(value, 7);
 }
 

@@ -9,15 +9,15 @@
 #include "core/base/bits.h"
 #include "tests/unit/vm/vgic_cpu.h"
 
-#define LRS		4u
-#define SPI		40u
-#define LINKED		36u
-#define PLINKED		38u
-#define TIMER		27u
-#define SGI1R(intid, targets)	((uint64_t)(intid) << 24 | (targets))
-#define DIST(offset)	(VGIC_DIST_BASE + (offset))
-#define SGI_FRAME(n)	(VGIC_REDIST_BASE + (n) * VGIC_REDIST_BYTES + 0x10000)
-#define SPI_BIT		(1u << (SPI - 32))
+#define LRS		      4u
+#define SPI		      40u
+#define LINKED		      36u
+#define PLINKED		      38u
+#define TIMER		      27u
+#define SGI1R(intid, targets) ((uint64_t)(intid) << 24 | (targets))
+#define DIST(offset)	      (VGIC_DIST_BASE + (offset))
+#define SGI_FRAME(n)	      (VGIC_REDIST_BASE + (n)*VGIC_REDIST_BYTES + 0x10000)
+#define SPI_BIT		      (1u << (SPI - 32))
 
 static struct world w;
 
@@ -69,9 +69,9 @@ static void edge_that_comes_while_taken_is_taken_again(void **state)
 	edge(SPI);
 	guest_enter(&w, 0);
 	assert_int_equal(guest_ack(&w, 0), SPI);
-	edge(SPI);		/* after the acknowledge, before we see it */
+	edge(SPI); /* after the acknowledge, before we see it */
 	guest_exit(&w, 0);
-	guest_enter(&w, 0);	/* pending and active in one list register */
+	guest_enter(&w, 0); /* pending and active in one list register */
 	guest_eoi(&w, 0, SPI);
 	assert_int_equal(guest_ack(&w, 0), SPI);
 	guest_eoi(&w, 0, SPI);
@@ -105,7 +105,7 @@ static void level_stays_until_it_is_lowered(void **state)
 			level(SPI, false);
 		}
 		guest_eoi(&w, 0, SPI);
-		assert_true(guest_maintenance(&w, 0));	/* the level has to be looked at again */
+		assert_true(guest_maintenance(&w, 0)); /* the level has to be looked at again */
 		guest_exit(&w, 0);
 	}
 	guest_enter(&w, 0);
@@ -164,7 +164,7 @@ static void more_pending_than_list_registers_all_come_in_order(void **state)
 
 	(void)state;
 	for (uint32_t i = 48; i < 80; i += 16) {
-		world_write(&w, DIST(0xc00 + i / 4), 4, 0xaaaaaaaa);	/* edges: no maintenance interrupt for each EOI */
+		world_write(&w, DIST(0xc00 + i / 4), 4, 0xaaaaaaaa); /* edges: no maintenance interrupt for each EOI */
 	}
 	for (uint32_t i = 0; i < 20; i++) {
 		world_write(&w, DIST(0x400 + 50 + i), 1, 8 * (20 - i));
@@ -255,7 +255,7 @@ static void sgi_reaches_the_cpus_it_names(void **state)
 	assert_int_equal(guest_ack(&w, 1), 3);
 	guest_eoi(&w, 1, 3);
 	guest_exit(&w, 1);
-	vgic_sgi(&w.vgic, 1, BIT64(40) | SGI1R(4, 0));	/* all but itself */
+	vgic_sgi(&w.vgic, 1, BIT64(40) | SGI1R(4, 0)); /* all but itself */
 	assert_true(vgic_pending(&w.vgic, 0));
 	assert_false(vgic_pending(&w.vgic, 1));
 }
@@ -264,8 +264,8 @@ static void sgi_to_a_cpu_that_is_not_there_goes_nowhere(void **state)
 {
 	(void)state;
 	vgic_sgi(&w.vgic, 0, SGI1R(3, 0xfffc));
-	vgic_sgi(&w.vgic, 0, BIT64(16) | SGI1R(3, 3));	/* Aff1 = 1 */
-	vgic_sgi(&w.vgic, 0, BIT64(44) | SGI1R(3, 3));	/* range selector 1 */
+	vgic_sgi(&w.vgic, 0, BIT64(16) | SGI1R(3, 3)); /* Aff1 = 1 */
+	vgic_sgi(&w.vgic, 0, BIT64(44) | SGI1R(3, 3)); /* range selector 1 */
 	assert_false(vgic_pending(&w.vgic, 0));
 	assert_false(vgic_pending(&w.vgic, 1));
 	assert_int_equal(vgic_kicks_take(&w.vgic), 0);
@@ -281,13 +281,13 @@ static void disabled_while_in_a_list_register_is_withdrawn(void **state)
 	(void)vgic_kicks_take(&w.vgic);
 	world_write(&w, DIST(0x180 + SPI / 32 * 4), 4, SPI_BIT);
 	assert_int_equal(vgic_kicks_take(&w.vgic), 1);
-	assert_true((world_read(&w, DIST(0), 4) & BIT32(31)) != 0);	/* RWP */
+	assert_true((world_read(&w, DIST(0), 4) & BIT32(31)) != 0); /* RWP */
 	guest_exit(&w, 0);
 	assert_true((world_read(&w, DIST(0), 4) & BIT32(31)) == 0);
 	guest_enter(&w, 0);
 	assert_int_equal(guest_ack(&w, 0), SPURIOUS);
 	guest_exit(&w, 0);
-	world_write(&w, DIST(0x100 + SPI / 32 * 4), 4, SPI_BIT);	/* it was kept */
+	world_write(&w, DIST(0x100 + SPI / 32 * 4), 4, SPI_BIT); /* it was kept */
 	guest_enter(&w, 0);
 	assert_int_equal(guest_ack(&w, 0), SPI);
 	guest_exit(&w, 0);
@@ -348,7 +348,7 @@ static void poll_of_the_active_state_ends(void **state)
 	guest_enter(&w, 0);
 	guest_eoi(&w, 0, SPI);
 	(void)vgic_kicks_take(&w.vgic);
-	assert_int_equal(world_read(&w, DIST(0x300 + SPI / 32 * 4), 4), SPI_BIT);	/* as of the flush */
+	assert_int_equal(world_read(&w, DIST(0x300 + SPI / 32 * 4), 4), SPI_BIT); /* as of the flush */
 	assert_int_equal(vgic_kicks_take(&w.vgic), 1);
 	guest_exit(&w, 0);
 	assert_int_equal(world_read(&w, DIST(0x300 + SPI / 32 * 4), 4), 0);
@@ -389,7 +389,7 @@ static void linked_interrupt_that_fires_again_at_once_is_not_lost(void **state)
 		guest_enter(&w, 0);
 		assert_int_equal(guest_ack(&w, 0), LINKED);
 		guest_eoi(&w, 0, LINKED);
-		assert_true(physical_fire(&w, 0, LINKED, PLINKED));	/* another core, before our sync */
+		assert_true(physical_fire(&w, 0, LINKED, PLINKED)); /* another core, before our sync */
 		guest_exit(&w, 0);
 	}
 }
@@ -402,13 +402,13 @@ static void linked_interrupt_cleared_by_the_guest_is_let_go(void **state)
 	assert_true(physical_fire(&w, 0, LINKED, PLINKED));
 	guest_enter(&w, 0);
 	world_write(&w, DIST(0x280 + LINKED / 32 * 4), 4, BIT32(LINKED % 32));
-	assert_false(physical_fire(&w, 0, LINKED, PLINKED));	/* still in the list register */
+	assert_false(physical_fire(&w, 0, LINKED, PLINKED)); /* still in the list register */
 	guest_exit(&w, 0);
 	assert_true(physical_fire(&w, 0, LINKED, PLINKED));
 	guest_enter(&w, 0);
 	assert_int_equal(guest_ack(&w, 0), LINKED);
 	guest_exit(&w, 0);
-	world_write(&w, DIST(0x380 + LINKED / 32 * 4), 4, BIT32(LINKED % 32));	/* active cleared */
+	world_write(&w, DIST(0x380 + LINKED / 32 * 4), 4, BIT32(LINKED % 32)); /* active cleared */
 	assert_true(physical_fire(&w, 0, LINKED, PLINKED));
 }
 
@@ -418,7 +418,7 @@ static void linked_interrupt_pended_by_the_guest_does_not_touch_the_hardware(voi
 	world_write(&w, DIST(0x200 + LINKED / 32 * 4), 4, BIT32(LINKED % 32));
 	guest_enter(&w, 0);
 	assert_int_equal(guest_ack(&w, 0), LINKED);
-	assert_true(physical_fire(&w, 0, LINKED, PLINKED));	/* while the guest handles its own */
+	assert_true(physical_fire(&w, 0, LINKED, PLINKED)); /* while the guest handles its own */
 	guest_exit(&w, 0);
 	guest_enter(&w, 0);
 	guest_eoi(&w, 0, LINKED);
@@ -455,7 +455,7 @@ static void reset_lets_go_of_physical_interrupts(void **state)
 	assert_false(w.physical_active[VCPU_COUNT_MAX][PLINKED]);
 	assert_false(w.physical_active[1][TIMER]);
 	world_open(&w);
-	assert_true(physical_fire(&w, 0, LINKED, PLINKED));	/* the link is still there */
+	assert_true(physical_fire(&w, 0, LINKED, PLINKED)); /* the link is still there */
 	guest_enter(&w, 0);
 	assert_int_equal(guest_ack(&w, 0), LINKED);
 	guest_exit(&w, 0);
@@ -468,7 +468,7 @@ static void identification_is_that_of_a_gicv3(void **state)
 	(void)state;
 	assert_int_equal(world_read(&w, DIST(0x0), 4), 0x52);
 	assert_int_equal(world_read(&w, DIST(0x4), 4) & 0x1f, 8);
-	assert_int_equal(world_read(&w, DIST(0x4), 4) & (BIT32(16) | BIT32(17)), 0);	/* no MBIs, no LPIs */
+	assert_int_equal(world_read(&w, DIST(0x4), 4) & (BIT32(16) | BIT32(17)), 0); /* no MBIs, no LPIs */
 	assert_int_equal(world_read(&w, DIST(0xffe8), 4), 0x3b);
 	for (uint64_t n = 0; n < 2; n++) {
 		uint64_t rd = VGIC_REDIST_BASE + n * VGIC_REDIST_BYTES;
@@ -487,9 +487,20 @@ static void accesses_of_a_wrong_size_are_refused(void **state)
 		uint64_t ipa;
 		uint8_t size_bytes;
 	} bad[] = {
-		{ DIST(0), 1 }, { DIST(0), 2 }, { DIST(0), 8 }, { DIST(2), 4 }, { DIST(0x100), 8 }, { DIST(0x401), 4 },
-		{ DIST(0x400), 2 }, { DIST(0x6000 + 8 * 40 + 4), 8 }, { DIST(0x6000 + 8 * 40), 2 }, { DIST(0x6000), 8 },
-		{ VGIC_REDIST_BASE + 4, 8 }, { VGIC_REDIST_BASE, 1 }, { VGIC_REDIST_BASE + 0x401, 1 }, { DIST(0), 3 },
+		{ DIST(0), 1 },
+		{ DIST(0), 2 },
+		{ DIST(0), 8 },
+		{ DIST(2), 4 },
+		{ DIST(0x100), 8 },
+		{ DIST(0x401), 4 },
+		{ DIST(0x400), 2 },
+		{ DIST(0x6000 + 8 * 40 + 4), 8 },
+		{ DIST(0x6000 + 8 * 40), 2 },
+		{ DIST(0x6000), 8 },
+		{ VGIC_REDIST_BASE + 4, 8 },
+		{ VGIC_REDIST_BASE, 1 },
+		{ VGIC_REDIST_BASE + 0x401, 1 },
+		{ DIST(0), 3 },
 	};
 	uint64_t value = 77;
 
@@ -511,7 +522,7 @@ static void private_interrupts_are_not_in_the_distributor(void **state)
 	assert_int_equal(world_read(&w, SGI_FRAME(0) + 0x104, 4), 0);
 	assert_int_equal(world_read(&w, SGI_FRAME(0) + 0xc00, 4), 0xaaaaaaaa);
 	world_write(&w, SGI_FRAME(0) + 0xc00, 4, 0);
-	assert_int_equal(world_read(&w, SGI_FRAME(0) + 0xc00, 4), 0xaaaaaaaa);	/* SGIs are edges */
+	assert_int_equal(world_read(&w, SGI_FRAME(0) + 0xc00, 4), 0xaaaaaaaa); /* SGIs are edges */
 }
 
 static void priorities_go_by_bytes_and_words(void **state)

@@ -10,10 +10,10 @@
 #include "tests/unit/vm/record_walk.h"
 #include "tests/unit/vm/vgic_cpu.h"
 
-#define LINKED	36u
-#define PLINKED	38u
-#define TIMER	27u
-#define DIST(offset)	(VGIC_DIST_BASE + (offset))
+#define LINKED	     36u
+#define PLINKED	     38u
+#define TIMER	     27u
+#define DIST(offset) (VGIC_DIST_BASE + (offset))
 
 static struct world here, there;
 
@@ -90,7 +90,7 @@ static void interrupts_in_flight_go_on_at_the_destination(void **state)
 	}
 	assert_int_equal(found, 2);
 	guest_enter(&there, 0);
-	assert_int_equal(guest_ack(&there, 0), SPURIOUS);	/* still handling LINKED, the highest priority */
+	assert_int_equal(guest_ack(&there, 0), SPURIOUS); /* still handling LINKED, the highest priority */
 	guest_eoi(&there, 0, LINKED);
 	assert_false(there.physical_active[VCPU_COUNT_MAX][PLINKED]);
 	assert_int_equal(guest_ack(&there, 0), 51);

@@ -11,17 +11,17 @@
 #include "core/vm/vpci.h"
 #include "tests/unit/vm/record_walk.h"
 
-#define EDU		VPCI_BDF(1, 0)
-#define NIC		VPCI_BDF(2, 0)
-#define CFG(bdf, reg)	(VPCI_ECAM_BASE + ((uint64_t)(bdf) << 12) + (reg))
-#define EDU_BAR_BYTES	0x100000u
-#define BAR0		0x10u
-#define NOWHERE		UINT64_C(0)
+#define EDU	      VPCI_BDF(1, 0)
+#define NIC	      VPCI_BDF(2, 0)
+#define CFG(bdf, reg) (VPCI_ECAM_BASE + ((uint64_t)(bdf) << 12) + (reg))
+#define EDU_BAR_BYTES 0x100000u
+#define BAR0	      0x10u
+#define NOWHERE	      UINT64_C(0)
 
 static struct bus {
 	struct vpci dev;
 	struct mmio_space mmio;
-	uint64_t at[256][VPCI_BARS];	/* what the ops have said */
+	uint64_t at[256][VPCI_BARS]; /* what the ops have said */
 	uint16_t command[256];
 	uint32_t calls;
 	bool level;
@@ -133,9 +133,9 @@ static void absent_functions_read_all_ones_and_ignore_writes(void **state)
 	(void)state;
 	assert_int_equal(get(CFG(VPCI_BDF(3, 0), 0), 4), UINT32_MAX);
 	assert_int_equal(get(CFG(VPCI_BDF(1, 1), 0), 2), 0xffff);
-	assert_int_equal(get(CFG(0x100 | EDU, 0), 4), UINT32_MAX);	/* bus 1 */
+	assert_int_equal(get(CFG(0x100 | EDU, 0), 4), UINT32_MAX); /* bus 1 */
 	assert_int_equal(get(CFG(0xffff, 0xffc), 4), UINT32_MAX);
-	assert_int_equal(get(CFG(EDU, 0x100), 4), UINT32_MAX);	/* no extended space */
+	assert_int_equal(get(CFG(EDU, 0x100), 4), UINT32_MAX); /* no extended space */
 	set(CFG(VPCI_BDF(3, 0), 4), 2, 7);
 	set(CFG(EDU, 0xffc), 4, 7);
 	assert_int_equal(here.calls, 0);
@@ -153,7 +153,8 @@ static void odd_accesses_are_refused(void **state)
 
 static void read_only_fields_keep_their_value(void **state)
 {
-	static const uint32_t regs[] = { 0x00, 0x08, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38, 0x40, 0xfc };
+	static const uint32_t regs[] = { 0x00, 0x08, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38, 0x40,
+		0xfc };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(regs); i++) {
@@ -187,7 +188,7 @@ static void bar_tells_its_size_and_maps_when_memory_is_on(void **state)
 	assert_int_equal(ipa, 0x10000000);
 	set(CFG(EDU, BAR0), 4, 0x10100000);
 	assert_int_equal(here.at[EDU][0], 0x10100000);
-	set(CFG(EDU, BAR0 + 2), 2, 0x2000);	/* half a BAR */
+	set(CFG(EDU, BAR0 + 2), 2, 0x2000); /* half a BAR */
 	assert_int_equal(here.at[EDU][0], 0x20000000);
 	set(CFG(EDU, 4), 2, PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
 	assert_int_equal(here.at[EDU][0], NOWHERE);
@@ -214,14 +215,14 @@ static void two_bars_never_decode_at_one_place(void **state)
 	set(CFG(EDU, 4), 2, PCI_COMMAND_MEMORY);
 	set(CFG(NIC, 4), 2, PCI_COMMAND_MEMORY);
 	set(CFG(EDU, BAR0), 4, 0x10000000);
-	set(CFG(NIC, BAR0), 4, 0x10020000);	/* inside */
+	set(CFG(NIC, BAR0), 4, 0x10020000); /* inside */
 	set(CFG(NIC, BAR0 + 12), 4, 0x100fc000);
 	assert_int_equal(here.at[NIC][0], NOWHERE);
 	assert_int_equal(here.at[NIC][3], NOWHERE);
-	set(CFG(EDU, BAR0), 4, 0x10100000);	/* makes room */
+	set(CFG(EDU, BAR0), 4, 0x10100000); /* makes room */
 	assert_int_equal(here.at[NIC][0], 0x10020000);
 	assert_int_equal(here.at[NIC][3], 0x100fc000);
-	set(CFG(EDU, BAR0), 4, 0x10000000);	/* taken now */
+	set(CFG(EDU, BAR0), 4, 0x10000000); /* taken now */
 	assert_int_equal(here.at[EDU][0], NOWHERE);
 	assert_int_equal(get(CFG(EDU, BAR0), 4), 0x10000000);
 }
@@ -253,7 +254,7 @@ static void functions_that_cannot_be_are_refused(void **state)
 	struct vpci_function f = edu;
 
 	(void)state;
-	assert_int_equal(vpci_add_function(&here.dev, &f), ERR_RANGE);	/* taken */
+	assert_int_equal(vpci_add_function(&here.dev, &f), ERR_RANGE); /* taken */
 	f.bdf = 0;
 	assert_int_equal(vpci_add_function(&here.dev, &f), ERR_RANGE);
 	f.bdf = 0x100;
@@ -293,7 +294,7 @@ static void a_driver_has_been_here(void)
 {
 	set(CFG(EDU, BAR0), 4, 0x10000000);
 	set(CFG(NIC, BAR0), 4, 0x10100000);
-	set(CFG(NIC, BAR0 + 12), 4, 0x10000000);	/* in edu's place: waits */
+	set(CFG(NIC, BAR0 + 12), 4, 0x10000000); /* in edu's place: waits */
 	set(CFG(NIC, 4), 2, PCI_COMMAND_MASTER);
 	set(CFG(EDU, 4), 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	set(CFG(NIC, 4), 2, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY);

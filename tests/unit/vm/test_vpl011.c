@@ -10,15 +10,15 @@
 #include "core/vm/vpl011.h"
 #include "tests/unit/vm/record_walk.h"
 
-#define REG(offset)	(VPL011_BASE + (offset))
-#define DR		REG(0x00)
-#define FR		REG(0x18)
-#define IMSC		REG(0x38)
-#define RIS		REG(0x3c)
-#define MIS		REG(0x40)
-#define ICR		REG(0x44)
-#define INT_RX		0x10u
-#define INT_TX		0x20u
+#define REG(offset) (VPL011_BASE + (offset))
+#define DR	    REG(0x00)
+#define FR	    REG(0x18)
+#define IMSC	    REG(0x38)
+#define RIS	    REG(0x3c)
+#define MIS	    REG(0x40)
+#define ICR	    REG(0x44)
+#define INT_RX	    0x10u
+#define INT_TX	    0x20u
 
 static struct uart {
 	struct vpl011 dev;
@@ -139,9 +139,9 @@ static void input_interrupts_until_it_is_read(void **state)
 	uint8_t bytes[VPL011_INPUT_MAX + 5] = "hello";
 
 	(void)state;
-	assert_int_equal(get(&here, FR) & 0x10, 0x10);	/* receive FIFO empty */
+	assert_int_equal(get(&here, FR) & 0x10, 0x10); /* receive FIFO empty */
 	assert_int_equal(vpl011_input(&here.dev, bytes, sizeof(bytes)), VPL011_INPUT_MAX);
-	assert_int_equal(get(&here, FR) & 0x50, 0x40);	/* full */
+	assert_int_equal(get(&here, FR) & 0x50, 0x40); /* full */
 	assert_false(here.level);
 	set(&here, IMSC, INT_RX);
 	assert_true(here.level);
@@ -185,7 +185,7 @@ static void every_register_keeps_what_it_can_hold(void **state)
 		set(&here, at, UINT32_MAX);
 		(void)get(&here, at);
 	}
-	assert_true(record_walk(&c, 1) > 100);	/* what the guest can write, a record can hold */
+	assert_true(record_walk(&c, 1) > 100); /* what the guest can write, a record can hold */
 }
 
 static void reset_lowers_the_line_and_drops_text(void **state)

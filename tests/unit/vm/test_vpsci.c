@@ -10,12 +10,12 @@
 #include "core/vm/vpsci.h"
 #include "tests/unit/vm/record_walk.h"
 
-#define RAM		UINT64_C(0x40000000)
-#define RAM_BYTES	UINT64_C(0x4000000)
-#define ENTRY		(RAM + 0x80000)
-#define CPU_ON		UINT64_C(0xc4000003)
-#define CPU_OFF		UINT64_C(0x84000002)
-#define AFFINITY_INFO	UINT64_C(0xc4000004)
+#define RAM	      UINT64_C(0x40000000)
+#define RAM_BYTES     UINT64_C(0x4000000)
+#define ENTRY	      (RAM + 0x80000)
+#define CPU_ON	      UINT64_C(0xc4000003)
+#define CPU_OFF	      UINT64_C(0x84000002)
+#define AFFINITY_INFO UINT64_C(0xc4000004)
 
 static struct vpsci psci;
 static struct vpsci_action act;
@@ -92,8 +92,8 @@ static void calls_of_32_bits_see_32_bits(void **state)
 
 static void versions_and_features_are_told(void **state)
 {
-	static const uint64_t present[] = { 0x84000000, 0x84000001, 0xc4000001, 0x84000002, 0x84000003, 0xc4000003, 0x84000004,
-		0xc4000004, 0x84000006, 0x84000008, 0x84000009, 0x8400000a, 0x80000000 };
+	static const uint64_t present[] = { 0x84000000, 0x84000001, 0xc4000001, 0x84000002, 0x84000003, 0xc4000003,
+		0x84000004, 0xc4000004, 0x84000006, 0x84000008, 0x84000009, 0x8400000a, 0x80000000 };
 
 	(void)state;
 	assert_int_equal(call(0, 0x84000000, 0, 0, 0), 0x10001);
@@ -109,8 +109,8 @@ static void versions_and_features_are_told(void **state)
 
 static void unknown_functions_give_minus_one(void **state)
 {
-	static const uint64_t unknown[] = { 0, 1, 0x84000005, 0x84000007, 0xc4000008, 0x84000014, 0x8400001f, 0xffffffff,
-		0x82000000, 0xc6000000, UINT64_MAX };
+	static const uint64_t unknown[] = { 0, 1, 0x84000005, 0x84000007, 0xc4000008, 0x84000014, 0x8400001f,
+		0xffffffff, 0x82000000, 0xc6000000, UINT64_MAX };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {

@@ -9,17 +9,17 @@
 
 #include "core/base/bits.h"
 
-#define LR_PENDING	BIT64(62)
-#define LR_ACTIVE	BIT64(63)
-#define LR_STATE	(LR_PENDING | LR_ACTIVE)
-#define LR_HW		BIT64(61)
-#define LR_GROUP	BIT64(60)
-#define LR_EOI		BIT64(41)
-#define HCR_UIE		BIT32(1)
-#define HCR_LRENPIE	BIT32(2)
-#define HCR_NPIE	BIT32(3)
-#define HCR_EOICOUNT	MASK32(31, 27)
-#define VMCR_OPEN	(UINT64_C(0xf0) << 24 | 2u)
+#define LR_PENDING   BIT64(62)
+#define LR_ACTIVE    BIT64(63)
+#define LR_STATE     (LR_PENDING | LR_ACTIVE)
+#define LR_HW	     BIT64(61)
+#define LR_GROUP     BIT64(60)
+#define LR_EOI	     BIT64(41)
+#define HCR_UIE	     BIT32(1)
+#define HCR_LRENPIE  BIT32(2)
+#define HCR_NPIE     BIT32(3)
+#define HCR_EOICOUNT MASK32(31, 27)
+#define VMCR_OPEN    (UINT64_C(0xf0) << 24 | 2u)
 
 static uint32_t lr_priority(uint64_t lr)
 {
@@ -112,7 +112,8 @@ uint32_t guest_ack(struct world *w, uint32_t vcpu)
 	assert_true(w->in_guest[vcpu]);
 	limit = MIN(limit, running);
 	for (uint32_t i = 0; i < w->lr_count; i++) {
-		if ((l->lr[i] & LR_STATE) == LR_PENDING && (l->lr[i] & LR_GROUP) != 0 && lr_priority(l->lr[i]) < limit) {
+		if ((l->lr[i] & LR_STATE) == LR_PENDING && (l->lr[i] & LR_GROUP) != 0 &&
+			lr_priority(l->lr[i]) < limit) {
 			limit = lr_priority(l->lr[i]);
 			best = i;
 		}
@@ -158,7 +159,7 @@ bool guest_maintenance(const struct world *w, uint32_t vcpu)
 		eoi |= (l->lr[i] & (LR_STATE | LR_HW)) == 0 && (l->lr[i] & LR_EOI) != 0;
 	}
 	return eoi || ((l->hcr & HCR_UIE) != 0 && valid <= 1) || ((l->hcr & HCR_NPIE) != 0 && pending == 0) ||
-		((l->hcr & HCR_LRENPIE) != 0 && (l->hcr & HCR_EOICOUNT) != 0);
+	       ((l->hcr & HCR_LRENPIE) != 0 && (l->hcr & HCR_EOICOUNT) != 0);
 }
 
 bool physical_fire(struct world *w, uint32_t vcpu, uint32_t intid, uint32_t pintid)

@@ -9,15 +9,15 @@
 #include "core/vm/mmio.h"
 #include "core/vm/vgic.h"
 
-#define SPURIOUS	1023u
-#define PHYSICAL_MAX	1024u
+#define SPURIOUS     1023u
+#define PHYSICAL_MAX 1024u
 
 struct world {
 	struct vgic vgic;
 	struct mmio_space mmio;
 	struct vgic_lrs lrs[VCPU_COUNT_MAX];
 	bool in_guest[VCPU_COUNT_MAX];
-	bool physical_active[VCPU_COUNT_MAX + 1][PHYSICAL_MAX];	/* last bank: SPIs */
+	bool physical_active[VCPU_COUNT_MAX + 1][PHYSICAL_MAX]; /* last bank: SPIs */
 	uint32_t lr_count;
 };
 
