@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+"""What run.py checks: configurations that must hold, and broken variants that must fail. docs/models.md explains them."""
+
+# In the order of the values of bad in each model.
+PROPERTIES = {
+    "handover": ["never two", "gen order", "one at last", "told", "image kept", "given back", "an answer stands",
+                 "comes to rest", "marked"],
+}
+
+# model, name, in the short run too, definitions
+CONFIGURATIONS = [
+    ("handover", "link", True, "NATT=2 CUTS=2 LOSSES=1 DUPS=1 FAULTS=3"),
+    ("handover", "link, four faults", False, "NATT=2 CUTS=2 LOSSES=2 DUPS=1 FAULTS=4"),
+    ("handover", "cancels and failures", True, "NATT=2 CUTS=1 LOSSES=1 FAILS=2 RESTARTS=1 FAULTS=2"),
+    ("handover", "cancels and failures, three faults", False, "NATT=2 CUTS=1 LOSSES=1 FAILS=2 RESTARTS=1 FAULTS=3"),
+    ("handover", "restarts", True, "NATT=2 FAILS=1 RESTARTS=2 FAULTS=3"),
+    ("handover", "restarts and failing stores", False, "NATT=2 FAILS=2 RESTARTS=2 FAULTS=3 EPOCHS=6"),
+    ("handover", "operator after a restart", True, "NATT=2 CUTS=1 RESTARTS=2 OPS=1 FAULTS=2"),
+    ("handover", "operator, two actions", False, "NATT=2 FAILS=1 RESTARTS=1 OPS=2 FAULTS=2"),
+    ("handover", "operator who may lie", False, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 LIES=1 FAULTS=1"),
+    ("handover", "A to B to A to B", False, "NATT=3 CUTS=1 LOSSES=1 FAILS=1 RESTARTS=1 FAULTS=2"),
+    ("handover", "A to B to C to A", False, "NH=3 NATT=3 RING CUTS=1 FAILS=1 RESTARTS=1 FAULTS=2"),
+    ("handover", "three hosts, operator", False, "NH=3 NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2"),
+    ("handover", "three hosts, operator, two actions", False, "NH=3 NATT=2 FAILS=1 RESTARTS=1 OPS=2 FAULTS=1"),
+    ("handover", "no storage at A", True, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2 NO_STORE=1"),
+    ("handover", "no storage at B", False, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2 NO_STORE=2"),
+    ("handover", "no storage", True, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2 NO_STORE=3"),
+]
+
+FAULTS_2 = "NATT=2 CUTS=1 LOSSES=1 FAILS=2 RESTARTS=1 FAULTS=2"
+FAULTS_3 = "NATT=2 CUTS=1 LOSSES=1 FAILS=2 RESTARTS=1 FAULTS=3"
+
+# model, name, BUG_..., property that it must break, definitions
+VARIANTS = [
+    ("handover", "DECLINED for an unknown attempt", "DECLINE_UNKNOWN", "gen order", FAULTS_2),
+    ("handover", "DECLINED of another attempt is accepted", "DECLINED_OF_ANY", "never two", FAULTS_2),
+    ("handover", "PREPARED is accepted after a cancel", "PREPARED_AFTER_CANCEL", "never two", FAULTS_3),
+    ("handover", "scrub and RETIRED before RUNNING", "RETIRED_BEFORE_RUNNING", "image kept", FAULTS_2),
+    ("handover", "marks without gen", "MARK_WITHOUT_GEN", "gen order", FAULTS_2),
+    ("handover", "no fence before answering", "NO_FENCE", "an answer stands", FAULTS_2),
+    ("handover", "COMMIT before READY", "COMMIT_BEFORE_READY", "given back", FAULTS_2),
+    ("handover", "a deadline leaves GIVEN", "GIVEN_TIMEOUT", "never two", FAULTS_2),
+    ("handover", "an operator lies about fencing", "LIE", "never two", "NATT=1 LIES=1"),
+    ("handover", "PREPARE before the source's mark is durable", "PREPARE_BEFORE_MARK", "never two", FAULTS_2),
+    ("handover", "STORED of another attempt is accepted", "STORED_OF_ANY", "marked", FAULTS_2),
+    ("handover", "CLEAR_MARK goes back to the last durable mark", "BASE_WHEN_DURABLE", "never two", FAULTS_2),
+    ("handover", "HELD ends, and the VM is not given back", "HELD_STAYS_STOPPED", "one at last", FAULTS_2),
+    ("handover", "UNKNOWN ends the attempt in silence", "UNKNOWN_ENDS_IT", "told", FAULTS_2),
+    ("handover", "READY does not answer STATUS", "READY_IS_MUTE", "comes to rest", FAULTS_2),
+]
