@@ -133,7 +133,8 @@ class Listener:
     """A UNIX socket that QEMU connects to as it starts, so that no byte is lost before we are there."""
 
     def __init__(self, path):
-        self.path = path
+        self.path = pathlib.Path(path)
+        self.path.unlink(missing_ok=True)	# of an earlier board of that name
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.bind(str(path))
         self.sock.listen(1)

@@ -8,6 +8,8 @@ Leaves build/results/test-board.txt, "passed failed".
 import argparse
 import importlib
 import pathlib
+import re
+import shutil
 import signal
 import sys
 import time
@@ -45,6 +47,15 @@ def run_case(case):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def keep_logs(case):
+    """The consoles of a failed case, before the next one overwrites them."""
+    kept = harness.ROOT / "build" / "board-tests" / "failed" / re.sub(r"[^A-Za-z0-9.-]+", "_", case.name)
+    kept.mkdir(parents=True, exist_ok=True)
+    for log in (harness.ROOT / "build" / "board-tests").glob("*.log"):
+        shutil.copy(log, kept)
+    print(f"       logs: {kept.relative_to(harness.ROOT)}")
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs the board tests.")
     parser.add_argument("-l", "--list", action="store_true", help="only list the cases")
@@ -69,6 +80,7 @@ def main():
             passed += 1
             continue
         failed += 1
+        keep_logs(case)
         print("       " + failure.rstrip().replace("\n", "\n       "), flush=True)
         if args.first:
             break

@@ -157,8 +157,8 @@ def taken_that_is_lost_is_asked_for_on_reconnect():
 def link_cut_between_taken_and_running_settles_on_reconnect():
     with lab(wire=True) as the_lab:
         alpha, beta = pair(the_lab)
-        listen(beta, x_pause_at_commit=True)
-        set_out(alpha, beta)
+        listen(beta, **PATIENT, x_pause_at_commit=True)
+        set_out(alpha, beta, **PATIENT)
         alpha.wait_owner("gone", timeout_s=60, every_s=0.05)
         the_lab.wire.cut()
         check_equal(beta.migration()["owner"], "taken", "owner on beta")
@@ -176,6 +176,8 @@ def recall_brings_the_vm_back_when_commit_was_lost():
         to_given(the_lab, alpha, beta)
         the_lab.wire.cut()
         beta.wait_owner("ready", timeout_s=10)
+        # The old connection must be given up first: what it still holds, COMMIT, would be sent on.
+        alpha.wait_migration(lambda i: i.get("next-action"), "aware of the cut", timeout_s=30)
         alpha.execute("x-migrate-resolve", action="recall")
         the_lab.wire.delay = None
         the_lab.wire.join()

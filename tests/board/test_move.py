@@ -73,7 +73,7 @@ def host_that_was_switched_on_after_the_vm_can_take_it():
         check_guest(all_reports(alpha, beta))
 
 
-@case(timeout_s=400)
+@case(timeout_s=900)
 def vm_goes_there_and_back_ten_times():
     with lab() as the_lab:
         alpha, beta = pair(the_lab)
