@@ -35,6 +35,7 @@ static struct {
 	uint32_t cycle, round;
 	uint64_t page;
 	uint64_t copied;
+	uint64_t start_us, slice_us, stop_us;	/* the longest each */
 	struct dirty_cursor cursor;
 	uint64_t map[BITMAP_WORDS(PAGES_MAX)];
 	uint8_t record[RECORDS_MAX][RECORD_BYTES];
@@ -203,8 +204,10 @@ static void copy_reported(void)
 
 static void dirty_start(void)
 {
+	uint64_t began_us = timer_now_us();
 	enum err err = test.tracker.ops->start(test.tracker.ctx);
 
+	test.start_us = MAX(test.start_us, timer_now_us() - began_us);
 	if (err != ERR_OK) {
 		fail("start of the tracker in pass", test.cycle, err);
 		return;
@@ -228,8 +231,10 @@ static void dirty_copy(void)
 
 static void dirty_harvest(void)
 {
+	uint64_t began_us = timer_now_us();
 	enum err err = test.tracker.ops->harvest(test.tracker.ctx, &test.cursor, test.map);
 
+	test.slice_us = MAX(test.slice_us, timer_now_us() - began_us);
 	copy_reported();
 	if (err == ERR_AGAIN) {
 		return;
@@ -252,6 +257,8 @@ static void dirty_harvest(void)
 
 static void dirty_compare(void)
 {
+	uint64_t began_us;
+
 	for (uint32_t i = 0; i < COPY_PAGES_AT_ONCE && test.page < test.slot->vm.page_count; i++, test.page++) {
 		if (memcmp((uint8_t *)(uintptr_t)(SHADOW_BASE + test.page * PAGE_BYTES),
 			    vm_page(&test.slot->vm, test.page), PAGE_BYTES) != 0) {
@@ -262,15 +269,18 @@ static void dirty_compare(void)
 	if (test.page < test.slot->vm.page_count) {
 		return;
 	}
+	began_us = timer_now_us();
 	test.tracker.ops->stop(test.tracker.ctx);
+	test.stop_us = MAX(test.stop_us, timer_now_us() - began_us);
 	if (test.vm.ops->run(test.vm.ctx) != ERR_OK) {
 		fail("run in pass", test.cycle, ERR_BAD_STATE);
 		return;
 	}
 	test.cycle++;
 	if (test.cycle == DIRTY_PASSES) {
-		console_line("godwit: selftest dirty ok: %s, %u rounds, %llu pages copied", test.tracker.ops->name,
-			DIRTY_PASSES * DIRTY_ROUNDS, (unsigned long long)test.copied);
+		console_line("godwit: selftest dirty ok: %s, %u rounds, %llu pages copied; longest start %llu us, harvest %llu us, stop %llu us",
+			test.tracker.ops->name, DIRTY_PASSES * DIRTY_ROUNDS, (unsigned long long)test.copied,
+			(unsigned long long)test.start_us, (unsigned long long)test.slice_us, (unsigned long long)test.stop_us);
 		test.phase = IDLE;
 		return;
 	}

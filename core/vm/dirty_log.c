@@ -48,7 +48,8 @@ static void invalidate_all(struct dirty_log *d)
 
 static void leaf_track(struct dirty_log *d, uint64_t *leaf)
 {
-	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & S2_SOFT_WRITE) == 0) {
+	/* Writable, and not tracked since its split. A page that was granted and logged meanwhile stays in the log. */
+	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & (S2_SOFT_WRITE | S2_WRITE | S2_DBM)) != (S2_SOFT_WRITE | S2_WRITE)) {
 		return;
 	}
 	/* Without DBM a cleared S2AP[1] is a plain protection: set DBM first, so that no write faults in between. */
@@ -60,11 +61,17 @@ static void leaf_track(struct dirty_log *d, uint64_t *leaf)
 
 static void leaf_untrack(uint64_t *leaf)
 {
-	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & S2_SOFT_WRITE) == 0) {
+	uint64_t desc = __atomic_load_n(leaf, __ATOMIC_RELAXED);
+
+	if ((desc & S2_SOFT_WRITE) == 0) {
 		return;
 	}
-	(void)arch_desc_set(leaf, S2_WRITE);
-	(void)arch_desc_clear(leaf, S2_DBM);
+	if ((desc & S2_WRITE) == 0) {
+		(void)arch_desc_set(leaf, S2_WRITE);
+	}
+	if ((desc & S2_DBM) != 0) {
+		(void)arch_desc_clear(leaf, S2_DBM);
+	}
 }
 
 static void stop(void *ctx)
@@ -91,6 +98,7 @@ static void stop(void *ctx)
 static enum err start(void *ctx)
 {
 	struct dirty_log *d = ctx;
+	enum err err;
 
 	if (tracking(d)) {
 		return ERR_BAD_STATE;
@@ -103,15 +111,15 @@ static enum err start(void *ctx)
 	}
 	/* On before the first leaf is protected: a fault from here on is logged, and may be too early, never too late. */
 	__atomic_store_n(&d->on, 1u, __ATOMIC_SEQ_CST);
+	err = s2_split_range(d->s2, ipa(d->ram_ipa), d->page_count, d->backend == DIRTY_HAFDBS ? S2_DBM : 0, S2_WRITE);
+	if (err != ERR_OK) {
+		stop(d);
+		return err;
+	}
+	/* What was pages before: a part of RAM that is protected by rules of its own. */
 	for (uint64_t page = 0; page < d->page_count; page += CHUNK_PAGES) {
-		enum err err = s2_split(d->s2, ipa(d->ram_ipa + page * PAGE_BYTES));
-		uint64_t *leaf;
+		uint64_t *leaf = chunk_leaves(d, page);
 
-		if (err != ERR_OK) {
-			stop(d);
-			return err;
-		}
-		leaf = chunk_leaves(d, page);
 		for (uint32_t i = 0; leaf != NULL && i < CHUNK_PAGES; i++) {
 			leaf_track(d, &leaf[i]);
 		}

@@ -17,6 +17,7 @@
 #define LEVEL_FIRST	  1u
 #define LEVEL_BLOCK	  2u
 #define LEVEL_LAST	  3u
+#define SPLIT_AT_ONCE	  32u
 
 enum err s2_init(struct s2_table *t, const struct s2_config *cfg)
 {
@@ -234,26 +235,99 @@ static void replace(struct s2_table *t, uint64_t ipa, uint64_t *entry, uint64_t 
 	t->cfg.ops->publish(t->cfg.ops_ctx);
 }
 
-static enum err split_locked(struct s2_table *t, uint64_t ipa)
+/** The entry of a block, or NULL where there is none. */
+static uint64_t *block_entry(struct s2_table *t, uint64_t ipa)
 {
 	uint32_t level;
 	uint64_t *entry = walk(t, ipa, LEVEL_BLOCK, &level);
-	uint64_t block = desc_load(entry);
+	uint64_t desc = desc_load(entry);
+
+	return level == LEVEL_BLOCK && is_valid(desc) && !is_table(desc, level) ? entry : NULL;
+}
+
+/** A table that says what the block says; NULL without one in the pool. */
+static uint64_t *table_for(struct s2_table *t, uint64_t block, uint64_t set, uint64_t clear)
+{
+	uint64_t *table = pool_take(t);
+	uint64_t page = block | S2_TABLE;
+
+	if ((block & S2_SOFT_WRITE) != 0) {
+		page = (page | set) & ~clear;
+	}
+	/* Blocks are never tracked, so no walker changes this one while it is copied. */
+	for (uint32_t i = 0; table != NULL && i < S2_ENTRIES; i++) {
+		table[i] = page + (uint64_t)i * PAGE_BYTES;
+	}
+	return table;
+}
+
+static enum err split_locked(struct s2_table *t, uint64_t ipa)
+{
+	uint64_t *entry = block_entry(t, ipa);
 	uint64_t *table;
 
-	if (level != LEVEL_BLOCK || !is_valid(block) || is_table(block, level)) {
+	if (entry == NULL) {
 		return ERR_OK;
 	}
-	table = pool_take(t);
+	table = table_for(t, desc_load(entry), 0, 0);
 	if (table == NULL) {
 		return ERR_FULL;
 	}
-	/* Blocks are never tracked, so no walker changes this one while it is copied. */
-	for (uint32_t i = 0; i < S2_ENTRIES; i++) {
-		table[i] = (block | S2_TABLE) + (uint64_t)i * PAGE_BYTES;
-	}
 	replace(t, ipa, entry, (uintptr_t)table | S2_TABLE | S2_VALID);
 	return ERR_OK;
+}
+
+/** Up to SPLIT_AT_ONCE blocks from *ipa on; moves *ipa. Tables are filled before the gap opens. */
+static enum err split_some(struct s2_table *t, uint64_t *ipa, uint64_t end, uint64_t set, uint64_t clear)
+{
+	uint64_t *entry[SPLIT_AT_ONCE], *table[SPLIT_AT_ONCE];
+	uint64_t first = *ipa;
+	enum err err = ERR_OK;
+	uint32_t n = 0;
+
+	for (; *ipa < end && n < SPLIT_AT_ONCE; *ipa += BLOCK_BYTES) {
+		entry[n] = block_entry(t, *ipa);
+		if (entry[n] == NULL) {
+			continue;
+		}
+		table[n] = table_for(t, desc_load(entry[n]), set, clear);
+		if (table[n] == NULL) {
+			err = ERR_FULL;
+			break;
+		}
+		n++;
+	}
+	if (n == 0) {
+		return err;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		desc_store(entry[i], 0);
+	}
+	t->cfg.ops->publish(t->cfg.ops_ctx);
+	t->cfg.ops->invalidate(t->cfg.ops_ctx, first, (*ipa - first) / PAGE_BYTES);
+	t->cfg.ops->complete(t->cfg.ops_ctx);
+	for (uint32_t i = 0; i < n; i++) {
+		desc_store(entry[i], (uintptr_t)table[i] | S2_TABLE | S2_VALID);
+	}
+	t->cfg.ops->publish(t->cfg.ops_ctx);
+	return err;
+}
+
+enum err s2_split_range(struct s2_table *t, ipa_t ipa, uint64_t page_count, uint64_t set, uint64_t clear)
+{
+	uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES);
+	uint64_t end = ipa.v + page_count * PAGE_BYTES;
+	enum err err = ERR_OK;
+
+	if (!range_ok(ipa.v, page_count)) {
+		return ERR_RANGE;
+	}
+	while (err == ERR_OK && at < end) {
+		spin_lock(&t->lock);
+		err = split_some(t, &at, end, set, clear);
+		spin_unlock(&t->lock);
+	}
+	return err;
 }
 
 enum err s2_split(struct s2_table *t, ipa_t ipa)
@@ -315,12 +389,7 @@ uint32_t s2_split_cost(struct s2_table *t, ipa_t ipa, uint64_t page_count)
 
 	spin_lock(&t->lock);
 	for (uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES); at < end; at += BLOCK_BYTES) {
-		uint32_t level;
-		uint64_t desc = desc_load(walk(t, at, LEVEL_BLOCK, &level));
-
-		if (level == LEVEL_BLOCK && is_valid(desc) && !is_table(desc, level)) {
-			cost++;
-		}
+		cost += block_entry(t, at) != NULL;
 	}
 	spin_unlock(&t->lock);
 	return cost;

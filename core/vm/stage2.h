@@ -94,6 +94,12 @@ uint32_t s2_split_cost(struct s2_table *t, ipa_t ipa, uint64_t page_count);
 uint32_t s2_free_pages(struct s2_table *t);
 /** The block at ipa becomes 512 pages. ERR_OK also when it is no block; ERR_FULL. */
 MUST_CHECK enum err s2_split(struct s2_table *t, ipa_t ipa);
+/**
+ * Every block in the range becomes 512 pages; where pages are writable they are changed by set and clear on the way. Many
+ * blocks go through one break-before-make, for a lock and an invalidation each are what splitting costs. ERR_FULL: some
+ * blocks may have been split.
+ */
+MUST_CHECK enum err s2_split_range(struct s2_table *t, ipa_t ipa, uint64_t page_count, uint64_t set, uint64_t clear);
 /** 512 pages become one block again, if they are contiguous and alike; otherwise nothing happens. */
 void s2_join(struct s2_table *t, ipa_t ipa);
 
