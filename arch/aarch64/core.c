@@ -9,7 +9,7 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 
-#define MPIDR_AFFINITY	     (MASK64(39, 32) | MASK64(23, 0))
+#define MPIDR_AFFINITY	      (MASK64(39, 32) | MASK64(23, 0))
 #define CORE_START_TIMEOUT_US 1000000u
 
 _Static_assert(offsetof(struct core, stack_top) == CORE_STACK_TOP, "layout.h disagrees with struct core");

@@ -10,11 +10,11 @@
 #include "core/base/err.h"
 
 struct core {
-	uint64_t stack_top;	/* CORE_STACK_TOP */
-	uint64_t panic_top;	/* CORE_PANIC_TOP */
-	uint64_t mpidr;		/* affinity fields only */
+	uint64_t stack_top; /* CORE_STACK_TOP */
+	uint64_t panic_top; /* CORE_PANIC_TOP */
+	uint64_t mpidr;	    /* affinity fields only */
 	uint32_t index;
-	uint32_t online;	/* 1 once the core runs C */
+	uint32_t online; /* 1 once the core runs C */
 	void (*main)(struct core *core, void *ctx);
 	void *main_ctx;
 };

@@ -5,12 +5,12 @@
 #include "core/base/bits.h"
 #include "core/vm/arch.h"
 
-#define HPFAR_FIPA     MASK64(43, 4)
-#define ISS_S1PTW      BIT64(7)
-#define ISS_DFSC_KIND  MASK64(5, 2)
+#define HPFAR_FIPA	MASK64(43, 4)
+#define ISS_S1PTW	BIT64(7)
+#define ISS_DFSC_KIND	MASK64(5, 2)
 #define DFSC_PERMISSION 3u
-#define PAR_F	       BIT64(0)
-#define PAR_PA	       MASK64(51, 12)
+#define PAR_F		BIT64(0)
+#define PAR_PA		MASK64(51, 12)
 
 /** The guest's own translation of a VA; its PAR_EL1 is kept. */
 static enum err translate(uint64_t va, uint64_t *page)

@@ -4,36 +4,36 @@
 #include "core/base/bits.h"
 #include "core/vm/vgic.h"
 
-#define ICC_SRE_ALL	   0xFu
-#define ICC_PMR_ALL	   0xFFu
-#define ICC_CTLR_EOIMODE   BIT64(1)
-#define ICC_IAR_INTID	   MASK64(23, 0)
-#define ICC_SGI1R_AFF3	   MASK64(55, 48)
-#define ICC_SGI1R_RS	   MASK64(47, 44)
-#define ICC_SGI1R_AFF2	   MASK64(39, 32)
-#define ICC_SGI1R_INTID	   MASK64(27, 24)
-#define ICC_SGI1R_AFF1	   MASK64(23, 16)
-#define ICH_VTR_LISTREGS   MASK64(4, 0)
-#define ICH_VTR_PREBITS	   MASK64(28, 26)
-#define ICH_VTR_PRIBITS	   MASK64(31, 29)
+#define ICC_SRE_ALL	 0xFu
+#define ICC_PMR_ALL	 0xFFu
+#define ICC_CTLR_EOIMODE BIT64(1)
+#define ICC_IAR_INTID	 MASK64(23, 0)
+#define ICC_SGI1R_AFF3	 MASK64(55, 48)
+#define ICC_SGI1R_RS	 MASK64(47, 44)
+#define ICC_SGI1R_AFF2	 MASK64(39, 32)
+#define ICC_SGI1R_INTID	 MASK64(27, 24)
+#define ICC_SGI1R_AFF1	 MASK64(23, 16)
+#define ICH_VTR_LISTREGS MASK64(4, 0)
+#define ICH_VTR_PREBITS	 MASK64(28, 26)
+#define ICH_VTR_PRIBITS	 MASK64(31, 29)
 
-#define LR_CASES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
-#define ICH_LR0_EL2  S3_4_C12_C12_0
-#define ICH_LR1_EL2  S3_4_C12_C12_1
-#define ICH_LR2_EL2  S3_4_C12_C12_2
-#define ICH_LR3_EL2  S3_4_C12_C12_3
-#define ICH_LR4_EL2  S3_4_C12_C12_4
-#define ICH_LR5_EL2  S3_4_C12_C12_5
-#define ICH_LR6_EL2  S3_4_C12_C12_6
-#define ICH_LR7_EL2  S3_4_C12_C12_7
-#define ICH_LR8_EL2  S3_4_C12_C13_0
-#define ICH_LR9_EL2  S3_4_C12_C13_1
-#define ICH_LR10_EL2 S3_4_C12_C13_2
-#define ICH_LR11_EL2 S3_4_C12_C13_3
-#define ICH_LR12_EL2 S3_4_C12_C13_4
-#define ICH_LR13_EL2 S3_4_C12_C13_5
-#define ICH_LR14_EL2 S3_4_C12_C13_6
-#define ICH_LR15_EL2 S3_4_C12_C13_7
+#define LR_CASES(X)	 X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define ICH_LR0_EL2	 S3_4_C12_C12_0
+#define ICH_LR1_EL2	 S3_4_C12_C12_1
+#define ICH_LR2_EL2	 S3_4_C12_C12_2
+#define ICH_LR3_EL2	 S3_4_C12_C12_3
+#define ICH_LR4_EL2	 S3_4_C12_C12_4
+#define ICH_LR5_EL2	 S3_4_C12_C12_5
+#define ICH_LR6_EL2	 S3_4_C12_C12_6
+#define ICH_LR7_EL2	 S3_4_C12_C12_7
+#define ICH_LR8_EL2	 S3_4_C12_C13_0
+#define ICH_LR9_EL2	 S3_4_C12_C13_1
+#define ICH_LR10_EL2	 S3_4_C12_C13_2
+#define ICH_LR11_EL2	 S3_4_C12_C13_3
+#define ICH_LR12_EL2	 S3_4_C12_C13_4
+#define ICH_LR13_EL2	 S3_4_C12_C13_5
+#define ICH_LR14_EL2	 S3_4_C12_C13_6
+#define ICH_LR15_EL2	 S3_4_C12_C13_7
 
 enum err gic_cpu_init(void)
 {

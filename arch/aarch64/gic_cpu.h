@@ -8,8 +8,8 @@
 
 #include "core/base/err.h"
 
-#define GIC_INTID_SPURIOUS 1023u
-#define GIC_INTID_SPECIAL  1020u	/* from here to 1023 */
+#define GIC_INTID_SPURIOUS  1023u
+#define GIC_INTID_SPECIAL   1020u /* from here to 1023 */
 #define GIC_PPI_MAINTENANCE 25u
 
 struct vgic_lrs;

@@ -15,14 +15,14 @@
 
 struct id_cap {
 	uint8_t shift;
-	uint8_t max;	/* unsigned field, at most this */
+	uint8_t max; /* unsigned field, at most this */
 };
 
 struct id_reg {
 	const char *name;
 	uint8_t crm, op2;
-	uint64_t keep;		/* fields of the host that show */
-	uint64_t fixed;		/* OR-ed in where keep is 0 */
+	uint64_t keep;		     /* fields of the host that show */
+	uint64_t fixed;		     /* OR-ed in where keep is 0 */
 	struct id_cap cap[CAPS_MAX]; /* max 0 ends */
 };
 

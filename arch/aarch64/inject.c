@@ -5,28 +5,28 @@
 #include "core/base/bits.h"
 #include "core/vm/arch.h"
 
-#define ESR_EC		 MASK64(31, 26)
-#define ESR_IL		 BIT64(25)
-#define EC_UNKNOWN	 0x00u
-#define EC_IABT_LOWER	 0x20u
-#define EC_IABT_SAME	 0x21u
-#define EC_DABT_LOWER	 0x24u
-#define EC_DABT_SAME	 0x25u
-#define DFSC_EXTERNAL	 0x10u
+#define ESR_EC		MASK64(31, 26)
+#define ESR_IL		BIT64(25)
+#define EC_UNKNOWN	0x00u
+#define EC_IABT_LOWER	0x20u
+#define EC_IABT_SAME	0x21u
+#define EC_DABT_LOWER	0x24u
+#define EC_DABT_SAME	0x25u
+#define DFSC_EXTERNAL	0x10u
 
-#define PSTATE_MODE	 MASK64(3, 0)
-#define PSTATE_EL0T	 0x0u
-#define PSTATE_EL1T	 0x4u
-#define PSTATE_EL1H	 0x5u
-#define PSTATE_DAIF	 MASK64(9, 6)
-#define PSTATE_SSBS	 BIT64(12)
-#define PSTATE_PAN	 BIT64(22)
-#define PSTATE_DIT	 BIT64(24)
-#define PSTATE_TCO	 BIT64(25)
-#define PSTATE_NZCV	 MASK64(31, 28)
-#define SCTLR_SPAN	 BIT64(23)
-#define SCTLR_DSSBS	 BIT64(44)
-#define MMFR1_PAN_SHIFT	 20u
+#define PSTATE_MODE	MASK64(3, 0)
+#define PSTATE_EL0T	0x0u
+#define PSTATE_EL1T	0x4u
+#define PSTATE_EL1H	0x5u
+#define PSTATE_DAIF	MASK64(9, 6)
+#define PSTATE_SSBS	BIT64(12)
+#define PSTATE_PAN	BIT64(22)
+#define PSTATE_DIT	BIT64(24)
+#define PSTATE_TCO	BIT64(25)
+#define PSTATE_NZCV	MASK64(31, 28)
+#define SCTLR_SPAN	BIT64(23)
+#define SCTLR_DSSBS	BIT64(44)
+#define MMFR1_PAN_SHIFT 20u
 
 static uint64_t vector_offset(uint64_t pstate)
 {

@@ -10,11 +10,11 @@
 #include "core/base/fmt.h"
 #include "core/vm/board.h"
 
-#define ESR_EC	   MASK64(31, 26)
-#define EC_BRK	   0x3Cu
+#define ESR_EC	    MASK64(31, 26)
+#define EC_BRK	    0x3Cu
 #define EC_DABT_EL2 0x25u
 #define EC_IABT_EL2 0x21u
-#define PANIC_LINE 128u
+#define PANIC_LINE  128u
 
 struct panic_frame {
 	uint64_t x[31];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "arch/aarch64/psci.h"
 
-#define PSCI_CPU_ON	   0xC4000003u
-#define PSCI_SYSTEM_OFF	   0x84000008u
-#define PSCI_SUCCESS	   0
-#define PSCI_ALREADY_ON	   (-4)
-#define PSCI_ON_PENDING	   (-5)
+#define PSCI_CPU_ON	0xC4000003u
+#define PSCI_SYSTEM_OFF 0x84000008u
+#define PSCI_SUCCESS	0
+#define PSCI_ALREADY_ON (-4)
+#define PSCI_ON_PENDING (-5)
 
 int64_t smc_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3)
 {
@@ -16,10 +16,10 @@ int64_t smc_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3)
 
 	/* SMCCC 1.0 lets the callee clobber x4 to x17. */
 	__asm__ volatile("smc #0"
-		: "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
-		:
-		: "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-		"memory", "cc");
+			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+			 :
+			 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+			 "memory", "cc");
 	return (int64_t)x0;
 }
 

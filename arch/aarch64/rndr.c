@@ -6,8 +6,8 @@
 #include "arch/aarch64/features.h"
 #include "core/base/bits.h"
 
-#define TRIES_MAX	1000u
-#define ISAR0_RNDR	60u
+#define TRIES_MAX  1000u
+#define ISAR0_RNDR 60u
 
 bool rndr_present(void)
 {

@@ -6,34 +6,34 @@
 #include "core/base/bits.h"
 #include "core/vm/board.h"
 
-#define S1_VA_BITS     40u
-#define S1_TABLE_PAGES 24u
-#define S1_ENTRIES     512u
-#define S1_LEVEL_LAST  3u
+#define S1_VA_BITS	40u
+#define S1_TABLE_PAGES	24u
+#define S1_ENTRIES	512u
+#define S1_LEVEL_LAST	3u
 
 /* Arm ARM D8.3: stage 1 descriptors of a regime with one privilege level. */
-#define S1_VALID     BIT64(0)
-#define S1_TABLE     BIT64(1) /* at levels 0 to 2; a page at level 3 */
-#define S1_ATTR	     MASK64(4, 2)
-#define S1_AP1	     BIT64(6) /* RES1 here */
-#define S1_READ_ONLY BIT64(7)
-#define S1_SH_INNER  FIELD_PREP(MASK64(9, 8), 3)
-#define S1_AF	     BIT64(10)
-#define S1_ADDRESS   MASK64(47, 12)
-#define S1_XN	     BIT64(54)
+#define S1_VALID	BIT64(0)
+#define S1_TABLE	BIT64(1) /* at levels 0 to 2; a page at level 3 */
+#define S1_ATTR		MASK64(4, 2)
+#define S1_AP1		BIT64(6) /* RES1 here */
+#define S1_READ_ONLY	BIT64(7)
+#define S1_SH_INNER	FIELD_PREP(MASK64(9, 8), 3)
+#define S1_AF		BIT64(10)
+#define S1_ADDRESS	MASK64(47, 12)
+#define S1_XN		BIT64(54)
 
 /* MAIR_EL2: index 0 write-back, 1 Device-nGnRE. */
 #define MAIR_VALUE	0x04FFu
 #define ATTR_WRITE_BACK 0u
 #define ATTR_DEVICE	1u
 
-#define TCR_RES1      (BIT64(31) | BIT64(23))
-#define TCR_T0SZ      MASK64(5, 0)
-#define TCR_IRGN0_WB  BIT64(8)
-#define TCR_ORGN0_WB  BIT64(10)
-#define TCR_SH0_INNER FIELD_PREP(MASK64(13, 12), 3)
-#define TCR_PS	      MASK64(18, 16)
-#define PS_40_BITS    2u
+#define TCR_RES1	(BIT64(31) | BIT64(23))
+#define TCR_T0SZ	MASK64(5, 0)
+#define TCR_IRGN0_WB	BIT64(8)
+#define TCR_ORGN0_WB	BIT64(10)
+#define TCR_SH0_INNER	FIELD_PREP(MASK64(13, 12), 3)
+#define TCR_PS		MASK64(18, 16)
+#define PS_40_BITS	2u
 
 /** Read by mmu_on() in head.S. */
 struct boot_mmu {

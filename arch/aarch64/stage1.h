@@ -9,10 +9,10 @@
 #include "core/base/err.h"
 
 enum s1_kind {
-	S1_TEXT,	/* read-only, executable */
-	S1_RODATA,	/* read-only */
-	S1_DATA,	/* read-write */
-	S1_DEVICE,	/* read-write, Device-nGnRE */
+	S1_TEXT,   /* read-only, executable */
+	S1_RODATA, /* read-only */
+	S1_DATA,   /* read-write */
+	S1_DEVICE, /* read-write, Device-nGnRE */
 };
 
 /**

@@ -5,23 +5,24 @@
 #include "core/base/bits.h"
 #include "core/vm/arch.h"
 
-#define ISS_OP0	 MASK64(21, 20)
-#define ISS_OP2	 MASK64(19, 17)
-#define ISS_OP1	 MASK64(16, 14)
-#define ISS_CRN	 MASK64(13, 10)
-#define ISS_RT	 MASK64(9, 5)
-#define ISS_CRM	 MASK64(4, 1)
-#define ISS_READ BIT64(0)
-#define RT_ZERO	 31u
+#define ISS_OP0			     MASK64(21, 20)
+#define ISS_OP2			     MASK64(19, 17)
+#define ISS_OP1			     MASK64(16, 14)
+#define ISS_CRN			     MASK64(13, 10)
+#define ISS_RT			     MASK64(9, 5)
+#define ISS_CRM			     MASK64(4, 1)
+#define ISS_READ		     BIT64(0)
+#define RT_ZERO			     31u
 
 #define REG(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 
-#define OSLSR_UNLOCKED 0x8u	/* OS lock implemented, not locked */
+#define OSLSR_UNLOCKED		     0x8u /* OS lock implemented, not locked */
 
 static uint32_t reg_of(uint64_t esr)
 {
-	return REG((uint32_t)FIELD_GET(ISS_OP0, esr), (uint32_t)FIELD_GET(ISS_OP1, esr), (uint32_t)FIELD_GET(ISS_CRN, esr),
-		(uint32_t)FIELD_GET(ISS_CRM, esr), (uint32_t)FIELD_GET(ISS_OP2, esr));
+	return REG((uint32_t)FIELD_GET(ISS_OP0, esr), (uint32_t)FIELD_GET(ISS_OP1, esr),
+		(uint32_t)FIELD_GET(ISS_CRN, esr), (uint32_t)FIELD_GET(ISS_CRM, esr),
+		(uint32_t)FIELD_GET(ISS_OP2, esr));
 }
 
 static enum arch_sysreg_do read(struct arch_vcpu *v, uint32_t reg, uint64_t *value)

@@ -2,7 +2,7 @@
 #include "arch/aarch64/timer.h"
 #include "arch/aarch64/sysreg.h"
 
-#define NS_PER_S 1000000000u
+#define NS_PER_S     1000000000u
 
 /* CNTHP_CTL_EL2 */
 #define TIMER_ENABLE 1u

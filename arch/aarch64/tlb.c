@@ -5,13 +5,13 @@
 #include "core/base/bits.h"
 #include "core/vm/arch.h"
 
-#define VTTBR_VMID	MASK64(63, 48)
-#define TLBI_IPA	MASK64(35, 0)	/* IPA[47:12] */
-#define RANGE_BASE	MASK64(36, 0)
-#define RANGE_NUM	MASK64(43, 39)
-#define RANGE_SCALE	MASK64(45, 44)
-#define RANGE_TG_4K	FIELD_PREP(MASK64(47, 46), 1)
-#define SOME_PAGES_MAX	64u	/* SCALE 0: (NUM + 1) * 2; more pages than this: the whole VMID at once */
+#define VTTBR_VMID     MASK64(63, 48)
+#define TLBI_IPA       MASK64(35, 0) /* IPA[47:12] */
+#define RANGE_BASE     MASK64(36, 0)
+#define RANGE_NUM      MASK64(43, 39)
+#define RANGE_SCALE    MASK64(45, 44)
+#define RANGE_TG_4K    FIELD_PREP(MASK64(47, 46), 1)
+#define SOME_PAGES_MAX 64u /* SCALE 0: (NUM + 1) * 2; more pages than this: the whole VMID at once */
 
 /** TLBI works on the current VMID: the VM's, for as long as it takes. Returns what was there. */
 static uint64_t space_enter(const struct arch_space *space)

@@ -18,57 +18,57 @@ _Static_assert(sizeof(((struct arch_fp *)0)->v) == 512, "fpsimd.S disagrees with
 #define VMPIDR_RES1	   BIT64(31)
 
 /* HCR_EL2 */
-#define HCR_VM	  BIT64(0)
-#define HCR_SWIO  BIT64(1)
-#define HCR_PTW	  BIT64(2)
-#define HCR_FMO	  BIT64(3)
-#define HCR_IMO	  BIT64(4)
-#define HCR_AMO	  BIT64(5)
-#define HCR_FB	  BIT64(9)
-#define HCR_BSU	  BIT64(10)	/* 1: inner shareable */
-#define HCR_TWI	  BIT64(13)
-#define HCR_TID3  BIT64(18)
-#define HCR_TSC	  BIT64(19)
-#define HCR_TIDCP BIT64(20)
-#define HCR_TACR  BIT64(21)
-#define HCR_RW	  BIT64(31)
+#define HCR_VM		   BIT64(0)
+#define HCR_SWIO	   BIT64(1)
+#define HCR_PTW		   BIT64(2)
+#define HCR_FMO		   BIT64(3)
+#define HCR_IMO		   BIT64(4)
+#define HCR_AMO		   BIT64(5)
+#define HCR_FB		   BIT64(9)
+#define HCR_BSU		   BIT64(10) /* 1: inner shareable */
+#define HCR_TWI		   BIT64(13)
+#define HCR_TID3	   BIT64(18)
+#define HCR_TSC		   BIT64(19)
+#define HCR_TIDCP	   BIT64(20)
+#define HCR_TACR	   BIT64(21)
+#define HCR_RW		   BIT64(31)
 /* A core without a guest: what comes physically is EL2's. */
-#define HCR_HOST  (HCR_RW | HCR_AMO | HCR_IMO | HCR_FMO)
-#define HCR_TLOR  BIT64(35)
-#define HCR_TERR  BIT64(36)
-#define HCR_TEA	  BIT64(37)
-#define HCR_APK	  BIT64(40)
-#define HCR_API	  BIT64(41)
-#define HCR_FWB	  BIT64(46)
+#define HCR_HOST	   (HCR_RW | HCR_AMO | HCR_IMO | HCR_FMO)
+#define HCR_TLOR	   BIT64(35)
+#define HCR_TERR	   BIT64(36)
+#define HCR_TEA		   BIT64(37)
+#define HCR_APK		   BIT64(40)
+#define HCR_API		   BIT64(41)
+#define HCR_FWB		   BIT64(46)
 
 /* CPTR_EL2 */
-#define CPTR_RES1 0x33FFu	/* TZ (8) and TSM (12) among them: SVE and SME trap where they exist */
-#define CPTR_TTA  BIT64(20)
-#define CPTR_TAM  BIT64(30)
+#define CPTR_RES1	   0x33FFu /* TZ (8) and TSM (12) among them: SVE and SME trap where they exist */
+#define CPTR_TTA	   BIT64(20)
+#define CPTR_TAM	   BIT64(30)
 
 /* MDCR_EL2 */
-#define MDCR_HPMN  MASK64(4, 0)
-#define MDCR_TPMCR BIT64(5)
-#define MDCR_TPM   BIT64(6)
-#define MDCR_TDA   BIT64(9)
-#define MDCR_TDOSA BIT64(10)
-#define MDCR_TDRA  BIT64(11)
-#define MDCR_TPMS  BIT64(14)
-#define MDCR_TTRF  BIT64(19)
-#define PMCR_N	   MASK64(15, 11)
+#define MDCR_HPMN	   MASK64(4, 0)
+#define MDCR_TPMCR	   BIT64(5)
+#define MDCR_TPM	   BIT64(6)
+#define MDCR_TDA	   BIT64(9)
+#define MDCR_TDOSA	   BIT64(10)
+#define MDCR_TDRA	   BIT64(11)
+#define MDCR_TPMS	   BIT64(14)
+#define MDCR_TTRF	   BIT64(19)
+#define PMCR_N		   MASK64(15, 11)
 
 /* VTCR_EL2 */
-#define VTCR_T0SZ     MASK64(5, 0)
-#define VTCR_SL0      MASK64(7, 6)
-#define VTCR_WB_INNER (BIT64(8) | BIT64(10) | FIELD_PREP(MASK64(13, 12), 3))
-#define VTCR_PS	      MASK64(18, 16)
-#define VTCR_VS	      BIT64(19)
-#define VTCR_HA	      BIT64(21)
-#define VTCR_HD	      BIT64(22)
-#define VTCR_RES1     BIT64(31)
-#define PS_40_BITS    2u
+#define VTCR_T0SZ	   MASK64(5, 0)
+#define VTCR_SL0	   MASK64(7, 6)
+#define VTCR_WB_INNER	   (BIT64(8) | BIT64(10) | FIELD_PREP(MASK64(13, 12), 3))
+#define VTCR_PS		   MASK64(18, 16)
+#define VTCR_VS		   BIT64(19)
+#define VTCR_HA		   BIT64(21)
+#define VTCR_HD		   BIT64(22)
+#define VTCR_RES1	   BIT64(31)
+#define PS_40_BITS	   2u
 
-#define CNTV_CTL_VALID MASK64(1, 0)	/* ENABLE, IMASK; ISTATUS is read-only */
+#define CNTV_CTL_VALID	   MASK64(1, 0) /* ENABLE, IMASK; ISTATUS is read-only */
 
 void fpsimd_save(struct arch_fp *fp);
 void fpsimd_restore(const struct arch_fp *fp);
@@ -76,8 +76,8 @@ uint64_t guest_enter(struct arch_frame *frame);
 
 static uint64_t hcr_guest(void)
 {
-	uint64_t hcr = HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI | HCR_TID3 |
-		       HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW;
+	uint64_t hcr = HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI |
+		       HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW;
 
 	hcr |= has_lor() ? HCR_TLOR : 0;
 	hcr |= has_ras() ? HCR_TERR | HCR_TEA : 0;

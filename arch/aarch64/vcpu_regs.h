@@ -56,8 +56,7 @@ struct arch_frame {
 
 #define ARCH_SYSREG_ENUM(name, reg) SR_##name,
 enum arch_sysreg {
-	ARCH_SYSREGS(ARCH_SYSREG_ENUM)
-	ARCH_PAUTH_REGS(ARCH_SYSREG_ENUM)
+	ARCH_SYSREGS(ARCH_SYSREG_ENUM) ARCH_PAUTH_REGS(ARCH_SYSREG_ENUM)
 	/* Not moved by name: the timer, and what EL2 keeps on behalf of a guest that it traps. */
 	SR_CNTV_CTL_EL0,
 	SR_CNTV_CVAL_EL0,

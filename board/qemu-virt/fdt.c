@@ -7,29 +7,29 @@
 #include "core/base/bytes.h"
 #include "core/base/text.h"
 
-#define FDT_MAGIC      0xD00DFEEDu
-#define FDT_BEGIN_NODE 1u
-#define FDT_END_NODE   2u
-#define FDT_PROP       3u
-#define FDT_NOP	       4u
-#define FDT_END	       9u
-#define FDT_TOKENS_MAX 65536u
-#define FDT_NAME_MAX   64u
+#define FDT_MAGIC	 0xD00DFEEDu
+#define FDT_BEGIN_NODE	 1u
+#define FDT_END_NODE	 2u
+#define FDT_PROP	 3u
+#define FDT_NOP		 4u
+#define FDT_END		 9u
+#define FDT_TOKENS_MAX	 65536u
+#define FDT_NAME_MAX	 64u
 
 /* Header, as offsets of big-endian words. */
-#define FDT_TOTALSIZE	   4u
-#define FDT_OFF_STRUCT	   8u
-#define FDT_OFF_STRINGS	   12u
-#define FDT_SIZE_STRINGS   32u
-#define FDT_SIZE_STRUCT	   36u
-#define FDT_HEADER_BYTES   40u
+#define FDT_TOTALSIZE	 4u
+#define FDT_OFF_STRUCT	 8u
+#define FDT_OFF_STRINGS	 12u
+#define FDT_SIZE_STRINGS 32u
+#define FDT_SIZE_STRUCT	 36u
+#define FDT_HEADER_BYTES 40u
 
 struct walk {
 	const uint8_t *structure, *strings;
 	uint32_t structure_bytes, strings_bytes, at;
 	uint32_t depth;
-	char node[FDT_NAME_MAX];	/* at depth 2: a child of the root */
-	char child[FDT_NAME_MAX];	/* at depth 3 */
+	char node[FDT_NAME_MAX];  /* at depth 2: a child of the root */
+	char child[FDT_NAME_MAX]; /* at depth 3 */
 };
 
 static bool starts_with(const char *s, const char *prefix)

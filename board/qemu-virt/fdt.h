@@ -14,9 +14,9 @@ struct fdt_facts {
 	uint64_t memory_base, memory_bytes;
 	uint64_t cpu_mpidr[FDT_CPUS_MAX];
 	uint32_t cpu_count;
-	uint64_t initrd_start, initrd_end;	/* 0, 0: none */
-	const uint8_t *bootargs;	/* in the tree; NULL: none */
-	uint32_t bootargs_bytes;	/* without the final zero */
+	uint64_t initrd_start, initrd_end; /* 0, 0: none */
+	const uint8_t *bootargs;	   /* in the tree; NULL: none */
+	uint32_t bootargs_bytes;	   /* without the final zero */
 };
 
 /** ERR_BAD_RECORD: not a device tree, or cut short. Facts that it does not state stay 0. */

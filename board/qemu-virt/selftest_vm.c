@@ -35,7 +35,7 @@ static struct {
 	uint32_t cycle, round;
 	uint64_t page;
 	uint64_t copied;
-	uint64_t start_us, slice_us, stop_us;	/* the longest each */
+	uint64_t start_us, slice_us, stop_us; /* the longest each */
 	struct dirty_cursor cursor;
 	uint64_t map[BITMAP_WORDS(PAGES_MAX)];
 	uint8_t record[RECORDS_MAX][RECORD_BYTES];
@@ -84,7 +84,8 @@ bool selftest_vm_begin(struct slot *s, const char *name)
 
 static void fail(const char *what, uint64_t value, enum err err)
 {
-	console_line("godwit: selftest %s failed: %s %llu: %s", test.name, what, (unsigned long long)value, err_name(err));
+	console_line(
+		"godwit: selftest %s failed: %s %llu: %s", test.name, what, (unsigned long long)value, err_name(err));
 	test.phase = IDLE;
 }
 
@@ -278,9 +279,11 @@ static void dirty_compare(void)
 	}
 	test.cycle++;
 	if (test.cycle == DIRTY_PASSES) {
-		console_line("godwit: selftest dirty ok: %s, %u rounds, %llu pages copied; longest start %llu us, harvest %llu us, stop %llu us",
+		console_line("godwit: selftest dirty ok: %s, %u rounds, %llu pages copied; longest start %llu us, "
+			     "harvest %llu us, stop %llu us",
 			test.tracker.ops->name, DIRTY_PASSES * DIRTY_ROUNDS, (unsigned long long)test.copied,
-			(unsigned long long)test.start_us, (unsigned long long)test.slice_us, (unsigned long long)test.stop_us);
+			(unsigned long long)test.start_us, (unsigned long long)test.slice_us,
+			(unsigned long long)test.stop_us);
 		test.phase = IDLE;
 		return;
 	}

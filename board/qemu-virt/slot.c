@@ -14,19 +14,19 @@
 #include "core/vm/console.h"
 #include "core/vm/irq.h"
 
-#define SLOT_FIRST_CORE 1u
-#define SLOT_VMID	1u
+#define SLOT_FIRST_CORE	    1u
+#define SLOT_VMID	    1u
 #define SLOT_TIMER_CHECK_US 2000u
-#define SLOT_RAM_BYTES_MAX (SLOT_RAM_MIB_MAX * 0x100000ull)
-#define SLOT_PAGES_MAX	(SLOT_RAM_BYTES_MAX / PAGE_BYTES)
-#define SLOT_S2_POOL	(SLOT_PAGES_MAX / PAGES_PER_BLOCK + 16u)	/* all of RAM in pages, and BARs */
+#define SLOT_RAM_BYTES_MAX  (SLOT_RAM_MIB_MAX * 0x100000ull)
+#define SLOT_PAGES_MAX	    (SLOT_RAM_BYTES_MAX / PAGE_BYTES)
+#define SLOT_S2_POOL	    (SLOT_PAGES_MAX / PAGES_PER_BLOCK + 16u) /* all of RAM in pages, and BARs */
 
 /* Linux arm64 Image header. */
-#define IMAGE_TEXT_OFFSET 8u
-#define IMAGE_SIZE	  16u
-#define IMAGE_MAGIC_AT	  56u
-#define IMAGE_MAGIC	  0x644D5241u
-#define IMAGE_HEADER	  64u
+#define IMAGE_TEXT_OFFSET   8u
+#define IMAGE_SIZE	    16u
+#define IMAGE_MAGIC_AT	    56u
+#define IMAGE_MAGIC	    0x644D5241u
+#define IMAGE_HEADER	    64u
 
 struct slot slot0;
 

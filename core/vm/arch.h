@@ -25,7 +25,7 @@ void arch_wfi(void);
 /** Make a core leave its guest or its WFI, by SGI. Memory written before is seen by it. */
 void arch_kick(uint32_t core);
 
-#define ARCH_IRQ_NONE 1020u	/* and above: nothing pending */
+#define ARCH_IRQ_NONE 1020u /* and above: nothing pending */
 /** Acknowledge the most urgent physical interrupt: it is active from here on. */
 uint32_t arch_irq_ack(void);
 /** Priority drop; it stays active. */

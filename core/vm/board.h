@@ -8,14 +8,14 @@
 #define BOARD_DEVICE_RANGES_MAX 16u
 
 struct board_range {
-	uint64_t base;		/* PA, page-aligned */
+	uint64_t base; /* PA, page-aligned */
 	uint64_t len_bytes;
 };
 
 struct board {
 	const char *name;
-	uint64_t ram_base;	/* PA; [ram_base, guest_ram_base) is EL2's own */
-	uint64_t guest_ram_base;/* PA of slot 0's RAM, 2 MiB aligned */
+	uint64_t ram_base;				    /* PA; [ram_base, guest_ram_base) is EL2's own */
+	uint64_t guest_ram_base;			    /* PA of slot 0's RAM, 2 MiB aligned */
 	struct board_range device[BOARD_DEVICE_RANGES_MAX]; /* EL2 maps them as Device; length 0 ends the table */
 	uint64_t gicd_base;
 	uint64_t gicr_base, gicr_len_bytes;

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONSOLE_RING_BYTES 16384u	/* a power of two */
-#define CONSOLE_LINE_MAX   256u		/* one formatted line; longer ones are cut */
+#define CONSOLE_RING_BYTES 16384u /* a power of two */
+#define CONSOLE_LINE_MAX   256u	  /* one formatted line; longer ones are cut */
 
 /** Hands bytes to the UART; returns how many it took. */
 typedef size_t (*console_write_fn)(void *ctx, const uint8_t *bytes, size_t len_bytes);

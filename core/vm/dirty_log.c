@@ -5,7 +5,7 @@
 #include "core/vm/arch.h"
 #include "core/vm/dirty_log.h"
 
-#define CHUNK_PAGES PAGES_PER_BLOCK	/* one level 3 table, one slice of a harvest */
+#define CHUNK_PAGES PAGES_PER_BLOCK /* one level 3 table, one slice of a harvest */
 #define CHUNK_WORDS BITMAP_WORDS(CHUNK_PAGES)
 #define WORD_PAGES  64u
 
@@ -49,7 +49,8 @@ static void invalidate_all(struct dirty_log *d)
 static void leaf_track(struct dirty_log *d, uint64_t *leaf)
 {
 	/* Writable, and not tracked since its split. A page that was granted and logged meanwhile stays in the log. */
-	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & (S2_SOFT_WRITE | S2_WRITE | S2_DBM)) != (S2_SOFT_WRITE | S2_WRITE)) {
+	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & (S2_SOFT_WRITE | S2_WRITE | S2_DBM)) !=
+		(S2_SOFT_WRITE | S2_WRITE)) {
 		return;
 	}
 	/* Without DBM a cleared S2AP[1] is a plain protection: set DBM first, so that no write faults in between. */

@@ -29,10 +29,10 @@ enum dirty_backend { DIRTY_HAFDBS, DIRTY_WRITE_PROTECT };
 struct dirty_log {
 	struct s2_table *s2;
 	enum dirty_backend backend;
-	uint64_t ram_ipa;	/* multiple of 2 MiB */
-	uint64_t page_count;	/* multiple of 512 */
-	uint64_t *log;		/* BITMAP_WORDS(page_count): write-protect faults, and marks in both back ends */
-	uint32_t on;		/* atomic: tracking */
+	uint64_t ram_ipa;    /* multiple of 2 MiB */
+	uint64_t page_count; /* multiple of 512 */
+	uint64_t *log;	     /* BITMAP_WORDS(page_count): write-protect faults, and marks in both back ends */
+	uint32_t on;	     /* atomic: tracking */
 };
 
 /** log: caller's, zero, BITMAP_WORDS(page_count) words. ERR_RANGE: alignment. */
@@ -42,8 +42,8 @@ struct dirty dirty_log_tracker(struct dirty_log *d);
 
 /** What a permission fault on a write was. */
 enum dirty_fault {
-	DIRTY_FAULT_RETRY,	/* recorded and granted, or granted meanwhile: run the instruction again */
-	DIRTY_FAULT_FORBIDDEN,	/* the page may not be written */
+	DIRTY_FAULT_RETRY,     /* recorded and granted, or granted meanwhile: run the instruction again */
+	DIRTY_FAULT_FORBIDDEN, /* the page may not be written */
 };
 
 /** On the faulting vCPU's core. */

@@ -5,8 +5,8 @@
 #include "core/vm/console.h"
 #include "core/vm/irq.h"
 
-#define IRQ_AT_ONCE_MAX 256u
-#define IRQ_SPI_FIRST	32u
+#define IRQ_AT_ONCE_MAX	  256u
+#define IRQ_SPI_FIRST	  32u
 #define IRQ_PPI_HYP_TIMER 26u
 
 static struct {

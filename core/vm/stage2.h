@@ -21,21 +21,21 @@
 #include "core/base/err.h"
 #include "core/base/spinlock.h"
 
-#define S2_IPA_BITS	40u
-#define S2_ROOT_PAGES	2u	/* two concatenated level 1 tables, aligned to their size */
-#define S2_ENTRIES	512u
-#define S2_POOL_MAX	512u
-#define S2_T0SZ		(64u - S2_IPA_BITS)
-#define S2_SL0		1u	/* start at level 1 */
+#define S2_IPA_BITS   40u
+#define S2_ROOT_PAGES 2u /* two concatenated level 1 tables, aligned to their size */
+#define S2_ENTRIES    512u
+#define S2_POOL_MAX   512u
+#define S2_T0SZ	      (64u - S2_IPA_BITS)
+#define S2_SL0	      1u /* start at level 1 */
 
 /* Arm ARM D8.3.2: stage 2 descriptors. */
-#define S2_VALID	UINT64_C(1)
-#define S2_TABLE	(UINT64_C(1) << 1)	/* level 1 and 2: table; level 3: page */
-#define S2_READ		(UINT64_C(1) << 6)	/* S2AP[0] */
-#define S2_WRITE	(UINT64_C(1) << 7)	/* S2AP[1]; the dirty state when DBM is 1 */
-#define S2_ADDRESS	UINT64_C(0x0000FFFFFFFFF000)
-#define S2_DBM		(UINT64_C(1) << 51)
-#define S2_SOFT_WRITE	(UINT64_C(1) << 55)	/* software: may be written, whatever S2AP[1] says while tracking */
+#define S2_VALID      UINT64_C(1)
+#define S2_TABLE      (UINT64_C(1) << 1) /* level 1 and 2: table; level 3: page */
+#define S2_READ	      (UINT64_C(1) << 6) /* S2AP[0] */
+#define S2_WRITE      (UINT64_C(1) << 7) /* S2AP[1]; the dirty state when DBM is 1 */
+#define S2_ADDRESS    UINT64_C(0x0000FFFFFFFFF000)
+#define S2_DBM	      (UINT64_C(1) << 51)
+#define S2_SOFT_WRITE (UINT64_C(1) << 55) /* software: may be written, whatever S2AP[1] says while tracking */
 
 typedef uint64_t s2_page[S2_ENTRIES];
 
@@ -58,11 +58,11 @@ struct s2_attr {
 };
 
 struct s2_config {
-	s2_page *root;		/* S2_ROOT_PAGES, aligned to their total size, zero */
-	s2_page *pool;		/* page-aligned, zero */
-	uint32_t pool_count;	/* at most S2_POOL_MAX */
-	bool pages_only;	/* no blocks */
-	bool fwb;		/* MemAttr in the form of FEAT_S2FWB */
+	s2_page *root;	     /* S2_ROOT_PAGES, aligned to their total size, zero */
+	s2_page *pool;	     /* page-aligned, zero */
+	uint32_t pool_count; /* at most S2_POOL_MAX */
+	bool pages_only;     /* no blocks */
+	bool fwb;	     /* MemAttr in the form of FEAT_S2FWB */
 	const struct s2_ops *ops;
 	void *ops_ctx;
 };
@@ -70,7 +70,7 @@ struct s2_config {
 struct s2_table {
 	struct spinlock lock;
 	struct s2_config cfg;
-	uint64_t used[(S2_POOL_MAX + 63) / 64];	/* pool pages that are tables */
+	uint64_t used[(S2_POOL_MAX + 63) / 64]; /* pool pages that are tables */
 	uint32_t free_count;
 };
 

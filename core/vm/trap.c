@@ -5,37 +5,37 @@
 #include "core/vm/trap.h"
 #include "core/vm/vm.h"
 
-#define ESR_EC		MASK64(31, 26)
-#define ESR_IMM16	MASK64(15, 0)
-#define EC_WFX		0x01u
-#define EC_HVC64	0x16u
-#define EC_SMC64	0x17u
-#define EC_SYSREG	0x18u
-#define EC_IABT		0x20u
-#define EC_DABT		0x24u
+#define ESR_EC		      MASK64(31, 26)
+#define ESR_IMM16	      MASK64(15, 0)
+#define EC_WFX		      0x01u
+#define EC_HVC64	      0x16u
+#define EC_SMC64	      0x17u
+#define EC_SYSREG	      0x18u
+#define EC_IABT		      0x20u
+#define EC_DABT		      0x24u
 
 /* ISS of a data abort: Arm ARM D24.2.40. */
-#define ISS_ISV		BIT64(24)
-#define ISS_SAS		MASK64(23, 22)
-#define ISS_SSE		BIT64(21)
-#define ISS_SRT		MASK64(20, 16)
-#define ISS_SF		BIT64(15)
-#define ISS_CM		BIT64(8)
-#define ISS_S1PTW	BIT64(7)
-#define ISS_WNR		BIT64(6)
-#define ISS_DFSC	MASK64(5, 0)
-#define ISS_DFSC_KIND	MASK64(5, 2)
+#define ISS_ISV		      BIT64(24)
+#define ISS_SAS		      MASK64(23, 22)
+#define ISS_SSE		      BIT64(21)
+#define ISS_SRT		      MASK64(20, 16)
+#define ISS_SF		      BIT64(15)
+#define ISS_CM		      BIT64(8)
+#define ISS_S1PTW	      BIT64(7)
+#define ISS_WNR		      BIT64(6)
+#define ISS_DFSC	      MASK64(5, 0)
+#define ISS_DFSC_KIND	      MASK64(5, 2)
 #define DFSC_KIND_TRANSLATION 1u
 #define DFSC_KIND_PERMISSION  3u
 #define DFSC_TLB_CONFLICT     0x30u
 
-#define ISS_WFX_TI	BIT64(0)	/* 0: WFI */
+#define ISS_WFX_TI	      BIT64(0) /* 0: WFI */
 
-#define PSTATE_BTYPE	MASK64(11, 10)
-#define PSTATE_SS	BIT64(21)
-#define PSCI_NOT_SUPPORTED UINT64_MAX
-#define RT_ZERO		31u
-#define INTID_MASK	0xFFFFFFu
+#define PSTATE_BTYPE	      MASK64(11, 10)
+#define PSTATE_SS	      BIT64(21)
+#define PSCI_NOT_SUPPORTED    UINT64_MAX
+#define RT_ZERO		      31u
+#define INTID_MASK	      0xFFFFFFu
 
 /** The trapped instruction is done. */
 static void skip(struct vcpu *v)
@@ -136,8 +136,7 @@ static void instruction_abort(struct vcpu *v, const struct arch_exit *exit)
 	if (kind == DFSC_KIND_TRANSLATION && s2_is_mapped(&v->vm->s2, ipa(at))) {
 		return;
 	}
-	if (kind == DFSC_KIND_PERMISSION && walk &&
-		dirty_log_fault(&v->vm->dirty, ipa(at)) == DIRTY_FAULT_RETRY) {
+	if (kind == DFSC_KIND_PERMISSION && walk && dirty_log_fault(&v->vm->dirty, ipa(at)) == DIRTY_FAULT_RETRY) {
 		return; /* the walk for a fetch set an access flag */
 	}
 	arch_inject_abort(&v->arch, exit->far, true);

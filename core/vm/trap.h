@@ -7,9 +7,9 @@ struct vcpu;
 struct arch_exit;
 
 enum trap_next {
-	TRAP_GO_ON,	/* enter again */
-	TRAP_WAIT,	/* enter again once an interrupt is pending */
-	TRAP_PARK,	/* this vCPU is off, or its VM has ended */
+	TRAP_GO_ON, /* enter again */
+	TRAP_WAIT,  /* enter again once an interrupt is pending */
+	TRAP_PARK,  /* this vCPU is off, or its VM has ended */
 };
 
 /** A synchronous exception, an SError or AArch32 state. On the vCPU's core, loaded, vGIC synced. */

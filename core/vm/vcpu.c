@@ -8,7 +8,7 @@
 #define PPI_MAINTENANCE	  25u
 #define PPI_HYP_TIMER	  26u
 #define PPI_VIRTUAL_TIMER 27u
-#define IRQS_AT_ONCE_MAX  64u	/* acknowledged in one go, before the guest or the caller gets its turn */
+#define IRQS_AT_ONCE_MAX  64u /* acknowledged in one go, before the guest or the caller gets its turn */
 
 void vcpu_init(struct vcpu *v, struct vm_slot *vm, uint32_t index, uint32_t core)
 {
@@ -33,7 +33,7 @@ static void timer_check(struct vcpu *v)
 {
 	uint32_t period_us = timer_check_us(v);
 
-	arch_alarm_off();	/* level: quiet before it is deactivated */
+	arch_alarm_off(); /* level: quiet before it is deactivated */
 	if (period_us != 0) {
 		arch_virtual_timer_check(v->vm->cntvoff);
 		arch_alarm_in_us(period_us);

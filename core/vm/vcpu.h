@@ -16,13 +16,13 @@ struct vm_slot;
 
 struct vcpu {
 	struct vm_slot *vm;
-	uint32_t index;		/* in its VM; affinity 0.0.0.index */
+	uint32_t index; /* in its VM; affinity 0.0.0.index */
 	uint32_t core;
-	struct arch_vcpu arch;	/* valid while parked; its frame always */
+	struct arch_vcpu arch; /* valid while parked; its frame always */
 	struct vgic_lrs lrs;
-	uint32_t parked;	/* atomic: registers saved, not in the guest and not on the way there */
-	uint32_t halted;	/* atomic: in WFI */
-	bool loaded;		/* the core's own business */
+	uint32_t parked; /* atomic: registers saved, not in the guest and not on the way there */
+	uint32_t halted; /* atomic: in WFI */
+	bool loaded;	 /* the core's own business */
 	uint64_t exit_count;
 };
 

@@ -72,7 +72,8 @@ enum err vcpu_check(const struct arch_vcpu *v, char *reason)
 	}
 	for (uint32_t i = SR_APIAKEYLO_EL1; !arch_has_pauth() && i <= SR_APGAKEYHI_EL1; i++) {
 		if (v->sys[i] != 0) {
-			return refuse(reason, "AP*Key_EL1", "a key, and this CPU has no pointer authentication", v->sys[i]);
+			return refuse(
+				reason, "AP*Key_EL1", "a key, and this CPU has no pointer authentication", v->sys[i]);
 		}
 	}
 	return ERR_OK;

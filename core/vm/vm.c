@@ -299,8 +299,12 @@ static enum err memory_init(struct vm_slot *vm)
 {
 	const struct vm_config *cfg = &vm->cfg;
 	struct s2_config s2 = {
-		.root = cfg->s2_root, .pool = cfg->s2_pool, .pool_count = cfg->s2_pool_count, .fwb = arch_has_fwb(),
-		.ops = &arch_s2_ops, .ops_ctx = &vm->space,
+		.root = cfg->s2_root,
+		.pool = cfg->s2_pool,
+		.pool_count = cfg->s2_pool_count,
+		.fwb = arch_has_fwb(),
+		.ops = &arch_s2_ops,
+		.ops_ctx = &vm->space,
 	};
 	enum dirty_backend backend =
 		arch_has_hafdbs() && !cfg->force_write_protect ? DIRTY_HAFDBS : DIRTY_WRITE_PROTECT;

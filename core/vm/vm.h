@@ -25,9 +25,9 @@
 #include "core/vm/vpsci.h"
 #include "migration/vm.h"
 
-#define VM_RAM_IPA	    UINT64_C(0x40000000)
-#define VM_STOP_TIMEOUT_US  1000000u	/* a core that does not park in this time is lost */
-#define VM_IRQ_LINKS_MAX    8u
+#define VM_RAM_IPA	   UINT64_C(0x40000000)
+#define VM_STOP_TIMEOUT_US 1000000u /* a core that does not park in this time is lost */
+#define VM_IRQ_LINKS_MAX   8u
 
 /** What core/vm asks of the board for a VM. */
 struct vm_hw_ops {
@@ -41,10 +41,10 @@ struct vm_hw_ops {
 struct vm_config {
 	const char *name;
 	uint32_t vcpu_count;
-	uint32_t first_core;	/* vCPU n runs on core first_core + n */
-	pa_t ram;		/* 2 MiB aligned; EL2 maps it 1:1 */
-	uint64_t ram_bytes;	/* multiple of 2 MiB */
-	uint16_t vmid;		/* not 0 */
+	uint32_t first_core;	  /* vCPU n runs on core first_core + n */
+	pa_t ram;		  /* 2 MiB aligned; EL2 maps it 1:1 */
+	uint64_t ram_bytes;	  /* multiple of 2 MiB */
+	uint16_t vmid;		  /* not 0 */
 	bool force_write_protect; /* do not use FEAT_HAFDBS */
 	/*
 	 * 0, or a period for a machine whose virtual timer does not fire by itself while CNTVOFF is "negative", that is while the
@@ -53,10 +53,10 @@ struct vm_config {
 	uint32_t timer_check_us;
 	s2_page *s2_root, *s2_pool;
 	uint32_t s2_pool_count;
-	uint64_t *dirty_words;	/* BITMAP_WORDS(pages) */
+	uint64_t *dirty_words; /* BITMAP_WORDS(pages) */
 	const struct vm_hw_ops *hw;
 	void *hw_ctx;
-	const struct vpci_ops *pci;	/* may be NULL */
+	const struct vpci_ops *pci; /* may be NULL */
 	void *pci_ctx;
 };
 
@@ -75,23 +75,23 @@ struct vm_slot {
 	struct vpsci vpsci;
 
 	/* Atomic: read by every vCPU before every entry. */
-	uint32_t owner;		/* enum owner */
+	uint32_t owner; /* enum owner */
 	uint32_t paused;
-	uint32_t state;		/* enum vm_run_state; VM_SHUTDOWN and VM_INTERNAL_ERROR stay until scrub or reset */
+	uint32_t state; /* enum vm_run_state; VM_SHUTDOWN and VM_INTERNAL_ERROR stay until scrub or reset */
 
 	/* The service core's. */
 	uint64_t cntvoff;
-	uint64_t counter;	/* guest's virtual counter at the last stop */
-	uint64_t counter_add;	/* ticks to add at run() */
-	bool counter_stopped;	/* counter is valid: set at the end of a stop, cleared by run() */
+	uint64_t counter;     /* guest's virtual counter at the last stop */
+	uint64_t counter_add; /* ticks to add at run() */
+	bool counter_stopped; /* counter is valid: set at the end of a stop, cleared by run() */
 	uint64_t stop_deadline_us;
 	bool stopping;
-	bool stopped;		/* a stop has ended, or the VM has never run: registers are in vcpu[] */
+	bool stopped; /* a stop has ended, or the VM has never run: registers are in vcpu[] */
 	struct {
 		uint32_t intid, pintid;
-	} linked[VM_IRQ_LINKS_MAX];	/* SPIs of passthrough functions */
+	} linked[VM_IRQ_LINKS_MAX]; /* SPIs of passthrough functions */
 	uint32_t linked_count;
-	uint32_t records_loaded;	/* bit per record index */
+	uint32_t records_loaded; /* bit per record index */
 	uint64_t scrub_page;
 	bool scrubbing;
 };

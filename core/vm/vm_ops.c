@@ -166,8 +166,8 @@ static uint32_t cpu_info(void *ctx, struct vm_cpu_info *out, uint32_t max)
 
 		out[i].index = i;
 		out[i].core = v->core;
-		out[i].halted = __atomic_load_n(&v->halted, __ATOMIC_RELAXED) != 0 ||
-				vpsci_power(&vm->vpsci, i) == VPSCI_OFF;
+		out[i].halted =
+			__atomic_load_n(&v->halted, __ATOMIC_RELAXED) != 0 || vpsci_power(&vm->vpsci, i) == VPSCI_OFF;
 	}
 	return n;
 }

@@ -169,15 +169,16 @@ static enum err index_of(const struct vm_slot *vm, const struct vm_record_id *id
 		vm_records_info(vm, i, &ours);
 		if (ours.type == id->type && ours.instance == id->instance) {
 			if (ours.version != id->version) {
-				(void)fmt(reason, REASON_BYTES, "VM record type %u: version %u, this host takes %u", id->type,
-					id->version, ours.version);
+				(void)fmt(reason, REASON_BYTES, "VM record type %u: version %u, this host takes %u",
+					id->type, id->version, ours.version);
 				return ERR_UNSUPPORTED;
 			}
 			*index = i;
 			return ERR_OK;
 		}
 	}
-	(void)fmt(reason, REASON_BYTES, "VM record type %u instance %u is not one of this VM's", id->type, id->instance);
+	(void)fmt(
+		reason, REASON_BYTES, "VM record type %u instance %u is not one of this VM's", id->type, id->instance);
 	return id->type == VM_RECORD_VCPU ? ERR_RANGE : ERR_UNSUPPORTED;
 }
 

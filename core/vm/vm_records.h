@@ -15,7 +15,7 @@
 struct vm_slot;
 
 enum vm_record_type {
-	VM_RECORD_VCPU = 1,	/* instance: vCPU */
+	VM_RECORD_VCPU = 1, /* instance: vCPU */
 	VM_RECORD_GIC = 2,
 	VM_RECORD_UART = 3,
 	VM_RECORD_CLOCK = 4,

@@ -36,10 +36,10 @@
 #define GICR_STRIDE	      0x20000u
 #define GICR_STRIDE_VLPI      0x40000u
 
-#define ARCHREV_GICV3  3u
-#define GIC_POLLS      1000000u
-#define PRIORITY_WORD  (GICV3_PRIORITY * 0x01010101u)
-#define SGI_ALL	       0xFFFFu
+#define ARCHREV_GICV3	      3u
+#define GIC_POLLS	      1000000u
+#define PRIORITY_WORD	      (GICV3_PRIORITY * 0x01010101u)
+#define SGI_ALL		      0xFFFFu
 
 static enum err poll_clear(uintptr_t reg, uint32_t mask)
 {

@@ -14,15 +14,15 @@
 
 #include "core/base/err.h"
 
-#define GICV3_CORES_MAX	  8u
-#define GICV3_SPI_FIRST	  32u
-#define GICV3_INTID_MAX	  1020u
-#define GICV3_PRIORITY	  0xA0u
+#define GICV3_CORES_MAX 8u
+#define GICV3_SPI_FIRST 32u
+#define GICV3_INTID_MAX 1020u
+#define GICV3_PRIORITY	0xA0u
 
 struct gicv3 {
 	uintptr_t gicd;
-	uintptr_t gicr[GICV3_CORES_MAX];	/* RD frame of core n; 0 until gicv3_redist_init() */
-	uint32_t intid_count;			/* INTIDs below this one exist */
+	uintptr_t gicr[GICV3_CORES_MAX]; /* RD frame of core n; 0 until gicv3_redist_init() */
+	uint32_t intid_count;		 /* INTIDs below this one exist */
 };
 
 /**
@@ -34,7 +34,8 @@ MUST_CHECK enum err gicv3_dist_init(struct gicv3 *g, uintptr_t gicd);
  * Wakes the redistributor of the core with this affinity; SGIs enabled, PPIs disabled. ERR_RANGE: no frame of that
  * affinity; ERR_TIMEOUT.
  */
-MUST_CHECK enum err gicv3_redist_init(struct gicv3 *g, uint32_t core, uint64_t mpidr, uintptr_t gicr, uint64_t len_bytes);
+MUST_CHECK enum err gicv3_redist_init(
+	struct gicv3 *g, uint32_t core, uint64_t mpidr, uintptr_t gicr, uint64_t len_bytes);
 
 /** INTIDs 0..31 are banked: core says whose. It is ignored for SPIs. ERR_RANGE for an INTID that does not exist. */
 MUST_CHECK enum err gicv3_enable(struct gicv3 *g, uint32_t core, uint32_t intid, bool on);

@@ -4,23 +4,23 @@
 #include "drivers/pl011/pl011.h"
 
 /* DDI 0183G, 3.2. */
-#define UARTDR		0x000u
-#define UARTDR_ERRORS	MASK32(11, 8)
-#define UARTFR		0x018u
-#define UARTFR_RXFE	BIT32(4)
-#define UARTFR_TXFF	BIT32(5)
-#define UARTLCR_H	0x02Cu
-#define UARTLCR_H_FEN	BIT32(4)
-#define UARTLCR_H_WLEN8 FIELD_PREP(MASK32(6, 5), 3)
-#define UARTCR		0x030u
-#define UARTCR_UARTEN	BIT32(0)
-#define UARTCR_TXE	BIT32(8)
-#define UARTCR_RXE	BIT32(9)
-#define UARTIMSC	0x038u
-#define UARTICR		0x044u
-#define UARTINT_RX	BIT32(4)
-#define UARTINT_RT	BIT32(6)
-#define UARTINT_ALL	MASK32(10, 0)
+#define UARTDR		 0x000u
+#define UARTDR_ERRORS	 MASK32(11, 8)
+#define UARTFR		 0x018u
+#define UARTFR_RXFE	 BIT32(4)
+#define UARTFR_TXFF	 BIT32(5)
+#define UARTLCR_H	 0x02Cu
+#define UARTLCR_H_FEN	 BIT32(4)
+#define UARTLCR_H_WLEN8	 FIELD_PREP(MASK32(6, 5), 3)
+#define UARTCR		 0x030u
+#define UARTCR_UARTEN	 BIT32(0)
+#define UARTCR_TXE	 BIT32(8)
+#define UARTCR_RXE	 BIT32(9)
+#define UARTIMSC	 0x038u
+#define UARTICR		 0x044u
+#define UARTINT_RX	 BIT32(4)
+#define UARTINT_RT	 BIT32(6)
+#define UARTINT_ALL	 MASK32(10, 0)
 
 #define PL011_PUTC_POLLS 100000u
 

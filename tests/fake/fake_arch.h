@@ -9,8 +9,8 @@
 struct fake_arch {
 	bool hafdbs, fwb, pauth;
 	uint64_t counter, counter_hz;
-	uint32_t kicks[16];		/* per core */
-	uint32_t irq_pending[16];	/* handed out by arch_irq_ack() from the front */
+	uint32_t kicks[16];	  /* per core */
+	uint32_t irq_pending[16]; /* handed out by arch_irq_ack() from the front */
 	uint32_t irq_count;
 	uint32_t dropped[16], dropped_count, deactivated[16], deactivated_count;
 };

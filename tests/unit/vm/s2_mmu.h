@@ -19,11 +19,12 @@ struct mmu {
 	struct s2_table *s2;
 	bool hafdbs;
 	struct {
-		bool valid, combined_only;	/* combined_only: the stage 2 part was dropped by IPA, the combined one lives on */
-		uint64_t desc;			/* leaf, as last walked */
+		bool valid,
+			combined_only; /* combined_only: the stage 2 part was dropped by IPA, the combined one lives on */
+		uint64_t desc;	       /* leaf, as last walked */
 		uint64_t *at;
 		uint32_t level;
-	} tlb[MMU_TLB_ENTRIES];		/* by page from base */
+	} tlb[MMU_TLB_ENTRIES]; /* by page from base */
 	uint64_t base;
 	uint32_t completions, invalidations;
 };

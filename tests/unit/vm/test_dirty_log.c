@@ -24,14 +24,16 @@ struct world {
 	struct mmu mmu;
 	struct dirty_log log;
 	struct dirty tracker;
-	uint32_t version[PAGES];	/* the guest's RAM: one number a page */
+	uint32_t version[PAGES]; /* the guest's RAM: one number a page */
 	uint64_t map[BITMAP_WORDS(PAGES)];
 	uint64_t seed;
 };
 
 static void make(struct world *w, enum dirty_backend backend, uint32_t pool_count)
 {
-	struct s2_config cfg = { .root = root, .pool = pool, .pool_count = pool_count, .ops = &mmu_ops, .ops_ctx = &w->mmu };
+	struct s2_config cfg = {
+		.root = root, .pool = pool, .pool_count = pool_count, .ops = &mmu_ops, .ops_ctx = &w->mmu
+	};
 
 	memset(root, 0, sizeof(root));
 	memset(pool, 0, sizeof(pool));
@@ -161,7 +163,8 @@ static void shadowed(enum dirty_backend backend)
 				guest_write(&w, roll(&w) % 3 == 0 ? roll(&w) % PAGES : roll(&w) % 40);
 			}
 			/* Pages of reported ranges may be read now. */
-			for (uint64_t p = bitmap_next_set(w.map, 0, PAGES); p < PAGES; p = bitmap_next_set(w.map, p + 1, PAGES)) {
+			for (uint64_t p = bitmap_next_set(w.map, 0, PAGES); p < PAGES;
+				p = bitmap_next_set(w.map, p + 1, PAGES)) {
 				shadow[p] = w.version[p];
 				bitmap_clear(w.map, p);
 			}

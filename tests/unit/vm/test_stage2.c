@@ -9,9 +9,9 @@
 #include "core/base/bitmap.h"
 #include "tests/unit/vm/s2_mmu.h"
 
-#define POOL  24u
-#define BASE  UINT64_C(0x40000000)
-#define PA    UINT64_C(0x50000000)
+#define POOL 24u
+#define BASE UINT64_C(0x40000000)
+#define PA   UINT64_C(0x50000000)
 
 static s2_page root[S2_ROOT_PAGES] __attribute__((aligned(S2_ROOT_PAGES * PAGE_BYTES)));
 static s2_page pool[POOL] __attribute__((aligned(PAGE_BYTES)));
@@ -21,9 +21,12 @@ static const struct s2_attr ram = { .memory = S2_NORMAL, .write = true, .execute
 
 static void make(uint32_t pool_count, bool pages_only)
 {
-	struct s2_config cfg = {
-		.root = root, .pool = pool, .pool_count = pool_count, .pages_only = pages_only, .ops = &mmu_ops, .ops_ctx = &mmu
-	};
+	struct s2_config cfg = { .root = root,
+		.pool = pool,
+		.pool_count = pool_count,
+		.pages_only = pages_only,
+		.ops = &mmu_ops,
+		.ops_ctx = &mmu };
 
 	memset(root, 0, sizeof(root));
 	memset(pool, 0, sizeof(pool));
@@ -44,7 +47,8 @@ static void aligned_ram_becomes_blocks_and_ragged_ends_pages(void **state)
 
 	(void)state;
 	make(POOL, false);
-	assert_int_equal(s2_map(&t, ipa(BASE + BLOCK_BYTES - PAGE_BYTES), pa(PA + BLOCK_BYTES - PAGE_BYTES), 514, ram), ERR_OK);
+	assert_int_equal(
+		s2_map(&t, ipa(BASE + BLOCK_BYTES - PAGE_BYTES), pa(PA + BLOCK_BYTES - PAGE_BYTES), 514, ram), ERR_OK);
 	assert_int_equal(leaf(BASE + BLOCK_BYTES - PAGE_BYTES, &level) & S2_ADDRESS, PA + BLOCK_BYTES - PAGE_BYTES);
 	assert_int_equal(level, 3);
 	assert_int_equal(leaf(BASE + BLOCK_BYTES + 5 * PAGE_BYTES, &level) & S2_ADDRESS, PA + BLOCK_BYTES);
@@ -67,7 +71,8 @@ static void descriptor_of_normal_memory_is_what_the_manual_says(void **state)
 	assert_int_equal(leaf(BASE, &level) & ~S2_SOFT_WRITE, PA | 0x7FF);
 	assert_int_equal(s2_map(&t, ipa(BASE + BLOCK_BYTES), pa(PA + BLOCK_BYTES), 512, ram), ERR_OK);
 	assert_int_equal(leaf(BASE + BLOCK_BYTES, &level) & ~S2_SOFT_WRITE, (PA + BLOCK_BYTES) | 0x7FD);
-	assert_int_equal(s2_map(&t, ipa(0x10000000), pa(0x10000000), 1, (struct s2_attr){ .memory = S2_DEVICE }), ERR_OK);
+	assert_int_equal(
+		s2_map(&t, ipa(0x10000000), pa(0x10000000), 1, (struct s2_attr){ .memory = S2_DEVICE }), ERR_OK);
 	assert_int_equal(leaf(0x10000000, &level), 0x10000000 | (UINT64_C(1) << 54) | 1 << 10 | 1 << 6 | 1 << 2 | 3);
 }
 
@@ -113,21 +118,22 @@ static void every_shortage_of_tables_is_seen_before_anything_changes(void **stat
 	static const struct {
 		uint64_t ipa, pages;
 		uint32_t need;
-	} maps[] = { { BASE + PAGE_BYTES, 1024, 3 }, { BASE, 512, 1 }, { 0x3FFFFF000, 2, 4 }, { 0x3FFE00000, 1024, 2 } };
+	} maps[] = { { BASE + PAGE_BYTES, 1024, 3 }, { BASE, 512, 1 }, { 0x3FFFFF000, 2, 4 },
+		{ 0x3FFE00000, 1024, 2 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		for (uint32_t n = 0; n < maps[i].need; n++) {
 			make(n, false);
-			assert_int_equal(s2_map(&t, ipa(maps[i].ipa), pa(PA), maps[i].pages, ram),
-				ERR_FULL);
+			assert_int_equal(s2_map(&t, ipa(maps[i].ipa), pa(PA), maps[i].pages, ram), ERR_FULL);
 			for (size_t k = 0; k < sizeof(root) / sizeof(uint64_t); k++) {
 				assert_int_equal(((uint64_t *)root)[k], 0);
 			}
 			assert_int_equal(s2_free_pages(&t), n);
 		}
 		make(maps[i].need, false);
-		assert_int_equal(s2_map(&t, ipa(maps[i].ipa), pa(maps[i].ipa % BLOCK_BYTES + PA), maps[i].pages, ram), ERR_OK);
+		assert_int_equal(
+			s2_map(&t, ipa(maps[i].ipa), pa(maps[i].ipa % BLOCK_BYTES + PA), maps[i].pages, ram), ERR_OK);
 		assert_int_equal(s2_free_pages(&t), 0);
 	}
 }

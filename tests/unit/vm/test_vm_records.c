@@ -12,7 +12,7 @@
 #include "core/vm/vm_records.h"
 #include "tests/fake/fake_arch.h"
 
-#define RECORDS 7u
+#define RECORDS	  7u
 #define PSTATE_AT (32u * 8u)
 #define SYS_AT	  (33u * 8u + 4u)
 
@@ -51,9 +51,17 @@ static const struct vm_hw_ops hw = { .irq_active_set = irq_active_set, .irqs_dra
 
 static void make(void)
 {
-	struct vm_config cfg = { .name = "one", .vcpu_count = 2, .first_core = 1, .ram = pa((uintptr_t)ram),
-		.ram_bytes = sizeof(ram), .vmid = 1, .s2_root = root, .s2_pool = pool, .s2_pool_count = 8,
-		.dirty_words = words, .hw = &hw };
+	struct vm_config cfg = { .name = "one",
+		.vcpu_count = 2,
+		.first_core = 1,
+		.ram = pa((uintptr_t)ram),
+		.ram_bytes = sizeof(ram),
+		.vmid = 1,
+		.s2_root = root,
+		.s2_pool = pool,
+		.s2_pool_count = 8,
+		.dirty_words = words,
+		.hw = &hw };
 
 	fake_arch_reset();
 	memset(root, 0, sizeof(root));
@@ -166,11 +174,11 @@ static void hostile_registers_are_refused_by_name(void **state)
 		uint64_t value;
 		const char *name;
 	} bad[] = {
-		{ PSTATE_AT, 0x3C9, "PSTATE" },		/* EL2h */
-		{ PSTATE_AT, 0x3CD, "PSTATE" },		/* EL3h */
-		{ PSTATE_AT, 0x1D3, "PSTATE" },		/* AArch32 supervisor */
-		{ PSTATE_AT, 0x10, "PSTATE" },		/* AArch32 user */
-		{ PSTATE_AT, 0x2003C5, "PSTATE" },	/* software step */
+		{ PSTATE_AT, 0x3C9, "PSTATE" },	   /* EL2h */
+		{ PSTATE_AT, 0x3CD, "PSTATE" },	   /* EL3h */
+		{ PSTATE_AT, 0x1D3, "PSTATE" },	   /* AArch32 supervisor */
+		{ PSTATE_AT, 0x10, "PSTATE" },	   /* AArch32 user */
+		{ PSTATE_AT, 0x2003C5, "PSTATE" }, /* software step */
 		{ PSTATE_AT, UINT64_C(1) << 40 | 5, "PSTATE" },
 		{ SYS_AT + 8 * SR_VBAR_EL1, 4, "VBAR_EL1" },
 		{ SYS_AT + 8 * SR_CNTV_CTL_EL0, 5, "CNTV_CTL_EL0" },
@@ -208,11 +216,13 @@ static void unknown_records_and_versions_are_refused_by_name(void **state)
 	(void)state;
 	vm_with_state();
 	make();
-	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 2, 1 }, record[0], record_len[0], reason),
+	assert_int_equal(
+		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 2, 1 }, record[0], record_len[0], reason),
 		ERR_RANGE);
 	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ 77, 0, 1 }, record[0], record_len[0], reason),
 		ERR_UNSUPPORTED);
-	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 0, 2 }, record[0], record_len[0], reason),
+	assert_int_equal(
+		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 0, 2 }, record[0], record_len[0], reason),
 		ERR_UNSUPPORTED);
 	assert_non_null(strstr(reason, "version 2"));
 }
