@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/**
+ * Every step of every hand-over, seen between the engine and its table: handover_post() is wrapped by the linker. Each
+ * step must be one the table lists, from the state where that host was, and must keep the guards that docs/handover.md
+ * gives in words: what a message says must have happened at the other host before.
+ */
+#ifndef TESTS_SIM_TRACE_H
+#define TESTS_SIM_TRACE_H
+
+#include "migration/handover.h"
+#include "tests/sim/plan.h"
+
+/** What was reached, over many worlds; lies in memory shared by the workers. */
+struct trace_sums {
+	uint64_t arcs[HANDOVER_SIDE_COUNT][OWNER_COUNT][HANDOVER_EV_COUNT];
+	uint64_t refused[HANDOVER_SIDE_COUNT][OWNER_COUNT][HANDOVER_EV_COUNT];
+	uint64_t faults[OWNER_COUNT][FAULT_COUNT];
+};
+
+struct world;
+
+void trace_begin(struct world *w, struct trace_sums *sums);
+/** The host whose engine is called now; UINT32_MAX: none. */
+void trace_host(uint32_t host);
+/** A host was powered on and is in this state. */
+void trace_boot(uint32_t host, enum owner owner);
+void trace_fault(enum owner owner, enum plan_fault fault);
+/** True when the arc is in the table. */
+bool trace_listed(enum handover_side side, enum owner state, enum handover_event event);
+
+#endif
