@@ -103,7 +103,7 @@ struct source {
 	bool store_done;    /* own in-doubt is durable, PREPARE is queued */
 	bool pre_harvested; /* the harvest between vCPU stop and device stop is done */
 	bool was_running;
-	bool recall, peer_unknown, running_seen, scrubbed, scrub_begun;
+	bool recall, peer_unknown, running_seen, scrubbed, scrub_begun, ram_scrubbed;
 	uint32_t next_totals;
 	uint8_t digest[HASH_BYTES];
 	uint64_t hash_page; /* x-verify-ram */
@@ -159,7 +159,7 @@ struct destination {
 	uint32_t flags;	      /* of PREPARE and COMMIT */
 	bool prepared_sent;
 	bool finalise_begun;
-	bool scrub_needed, scrub_begun;
+	bool scrub_needed, scrub_begun, ram_scrubbed;
 	bool started; /* RUNNING may be said */
 	bool hold;    /* started only by cont */
 	uint8_t digest[HASH_BYTES];

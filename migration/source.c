@@ -441,14 +441,15 @@ static bool scrub_step(struct engine *e)
 	}
 	if (!src->scrub_begun) {
 		src->scrub_begun = true;
+		src->ram_scrubbed = false;
 		device_set_chore(&e->devices, DEVICE_CHORE_SCRUB);
 		if (e->vm.ops->scrub_begin(e->vm.ctx) != ERR_OK) {
 			engine_log(e, LOG_ERROR, "VM %s: RAM could not be scrubbed", e->desc.name);
 		}
 		return true;
 	}
-	err = e->vm.ops->scrub_poll(e->vm.ctx);
-	if (err == ERR_AGAIN) {
+	if (!src->ram_scrubbed) { /* polled until it is done, and not again */
+		src->ram_scrubbed = e->vm.ops->scrub_poll(e->vm.ctx) != ERR_AGAIN;
 		(void)device_set_poll(&e->devices, engine_now(e), &failed);
 		return true;
 	}
