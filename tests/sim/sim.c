@@ -375,5 +375,8 @@ int main(int argc, char **argv)
 	}
 	mine = &all[0];
 	(void)signal(SIGABRT, on_abort);
+	(void)signal(SIGILL, on_abort); /* what an ASSERT does */
+	(void)signal(SIGTRAP, on_abort);
+	(void)signal(SIGSEGV, on_abort);
 	return one ? replay(first, allowed) : run_many(first, count_of, allowed, workers, seconds, table);
 }
