@@ -33,7 +33,7 @@ def attempt(stranger, beta, data):
         connection = stranger.connect(beta.address, PORT)
         if data:
             connection.send(data)
-            connection.wait_end(15)
+            connection.wait_end(30)
         else:
             connection.reset()
     except Closed:
@@ -102,8 +102,9 @@ CLIENTS = [
     ("tls-1.2", {"pki": PKI, "name": "alpha", "version": ssl.TLSVersion.TLSv1_2}, "protocol|version|alert|closed|reset"),
     ("other-ca", {"pki": PKI / "other", "name": "alpha"}, "ca|certificate|alert|closed|reset"),
     ("expired", {"pki": PKI, "name": "alpha-expired"}, "expired|certificate|alert|closed|reset"),
-    ("misnamed", {"pki": PKI, "name": "alpha-misnamed"}, "certificate|access|alert|closed|reset"),
+    ("misnamed", {"pki": PKI, "name": "alpha-misnamed"}, "up|certificate|access|alert|closed|reset"),
 ]
+# The misnamed one is of our CA: TLS succeeds, and what it is told then is that it is refused.
 
 
 @case(each=[(name, (options, words)) for name, options, words in CLIENTS])
@@ -117,7 +118,6 @@ def tls_client_without_the_right_to_is_refused(which):
             verdict = tls_client(stranger.connect(beta.address, PORT), **options)
         except Closed as end:
             verdict = str(end)
-        check(verdict != "up", "beta spoke to it")
         check_match(words, verdict, "verdict")
         info = beta.wait_migration(lambda i: i.get("error-desc"), "told its reason", timeout_s=15)
         check(info["owner"] == "none" and info["ram"]["transferred"] == 0, f"beta is {info['owner']}")
