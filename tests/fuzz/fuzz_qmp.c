@@ -42,7 +42,8 @@ static void give(const uint8_t *bytes, size_t len, size_t piece)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char negotiate[] = "{\"execute\": \"qmp_capabilities\"}", probe[] = "\x01\n{\"execute\": \"query-name\"}";
+	static const char negotiate[] = "{\"execute\": \"qmp_capabilities\"}",
+			  probe[] = "\x01\n{\"execute\": \"query-name\"}";
 	uint8_t out[256];
 	char line[256];
 	size_t len;

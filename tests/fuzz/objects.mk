@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+#
+# Fuzzing by libFuzzer (clang): one program for each hostile surface; docs/threat-model.md says which.
+
+fuzz-targets := wire incoming
+
+fuzz-host-src := tests/fuzz/program.c tests/fuzz/host.c tests/fuzz/puppet.c
+tests/fuzz/fuzz_incoming-src := tests/fuzz/fuzz_incoming.c $(fuzz-host-src)
+fuzz-progs += $(addprefix tests/fuzz/fuzz_,$(fuzz-targets))
+fuzz-all = $(addprefix $(B)/host-fuzz/,$(sort $(fuzz-progs)))
+
+SECONDS ?= 60
+
+## Run every fuzzer, SECONDS=60 in all; a crash is kept in build/fuzz and fails
+fuzz: $(fuzz-all)
+	@tests/fuzz/run.py --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET)) $(fuzz-all)
+
+## Each corpus once through its fuzzer
+fuzz-corpus: $(fuzz-all)
+	@tests/fuzz/run.py --replay $(fuzz-all)
+
+.PHONY: fuzz fuzz-corpus
+
+# The stand-ins and the fuzzers themselves are not what is looked for: without coverage of them all is quicker.
+fuzz-plain := $(fake-src) $(fuzz-host-src) $(addsuffix .c,$(fuzz-progs))
+$(foreach s,$(fuzz-plain),$(eval $(B)/host-fuzz/obj/$(basename $s).o: CFLAGS-$s += -fno-sanitize=fuzzer-no-link))
