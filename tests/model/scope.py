@@ -5,6 +5,7 @@
 PROPERTIES = {
     "handover": ["never two", "gen order", "one at last", "told", "image kept", "given back", "an answer stands",
                  "comes to rest", "marked"],
+    "dirty_log": ["no lost write", "nothing after unmap", "no endless fault"],
 }
 
 # model, name, in the short run too, definitions
@@ -25,6 +26,14 @@ CONFIGURATIONS = [
     ("handover", "no storage at A", True, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2 NO_STORE=1"),
     ("handover", "no storage at B", False, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2 NO_STORE=2"),
     ("handover", "no storage", True, "NATT=2 CUTS=1 RESTARTS=1 OPS=1 FAULTS=2 NO_STORE=3"),
+    ("dirty_log", "hardware dirty state", True, "HAFDBS"),
+    ("dirty_log", "hardware dirty state, more stores", False, "HAFDBS STORES_1=2 EL2_WRITES=2"),
+    ("dirty_log", "hardware dirty state, unmap", True, "HAFDBS UNMAP"),
+    ("dirty_log", "write protection", True, "ROUNDS=1"),
+    ("dirty_log", "write protection, two rounds", False, "ROUNDS=2"),
+    ("dirty_log", "write protection, more stores", False, "ROUNDS=1 STORES_1=2"),
+    ("dirty_log", "write protection, unmap", True, "ROUNDS=1 UNMAP"),
+    ("dirty_log", "write protection, faults counted", True, "ROUNDS=1 STORES_0=1 EL2_WRITES=0 COUNT_FAULTS"),
 ]
 
 FAULTS_2 = "NATT=2 CUTS=1 LOSSES=1 FAILS=2 RESTARTS=1 FAULTS=2"
@@ -47,4 +56,14 @@ VARIANTS = [
     ("handover", "HELD ends, and the VM is not given back", "HELD_STAYS_STOPPED", "one at last", FAULTS_2),
     ("handover", "UNKNOWN ends the attempt in silence", "UNKNOWN_ENDS_IT", "told", FAULTS_2),
     ("handover", "READY does not answer STATUS", "READY_IS_MUTE", "comes to rest", FAULTS_2),
+    ("dirty_log", "log bit before permission", "LOG_BEFORE_PERMISSION", "no lost write", "ROUNDS=1"),
+    ("dirty_log", "page read before invalidation, write protection", "READ_BEFORE_INVALIDATION", "no lost write", "ROUNDS=1"),
+    ("dirty_log", "page read before invalidation, hardware", "READ_BEFORE_INVALIDATION", "no lost write", "ROUNDS=1 HAFDBS"),
+    ("dirty_log", "no TLBI, write protection", "NO_TLBI", "no lost write", "ROUNDS=1"),
+    ("dirty_log", "no TLBI, hardware", "NO_TLBI", "no lost write", "ROUNDS=1 HAFDBS"),
+    ("dirty_log", "the bitmap is swapped", "SWAP", "no lost write", "ROUNDS=1"),
+    ("dirty_log", "hypervisor's mark before the write", "MARK_BEFORE_WRITE", "no lost write", "ROUNDS=1 HAFDBS"),
+    ("dirty_log", "hypervisor's mark without a barrier", "MARK_WITHOUT_FENCE", "no lost write", "ROUNDS=1 HAFDBS"),
+    ("dirty_log", "no local TLBI after a fault", "NO_LOCAL_TLBI", "no endless fault", "ROUNDS=1 COUNT_FAULTS"),
+    ("dirty_log", "unmap without TLBI", "UNMAP_WITHOUT_TLBI", "nothing after unmap", "ROUNDS=1 UNMAP"),
 ]
