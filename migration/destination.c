@@ -49,7 +49,6 @@ static void load_begin(struct engine *e)
 {
 	struct destination *dst = &e->dst;
 	struct hash_state h = dst->waiting_hello;
-	enum err err;
 
 	e->hash->add(&h, e->hello, e->hello_bytes);
 	e->hash->finish(&h, e->hello_hash);
@@ -66,10 +65,8 @@ static void load_begin(struct engine *e)
 	dst->phase = DST_OPEN;
 	device_set_goto(&e->devices, DEVICE_RESUMING);
 	engine_set_status(e, MIG_STATUS_SETUP);
-	err = e->link.ops->accept(e->link.ctx, e->hello, e->hello_bytes);
-	if (err != ERR_OK) {
-		destination_fail(e, HANDOVER_EV_FAIL, "the hello could not be answered: %s", err_name(err));
-	}
+	/* An action posts nothing itself: destination_step() tells. */
+	dst->accept_err = e->link.ops->accept(e->link.ctx, e->hello, e->hello_bytes);
 }
 
 static void start_vm(struct engine *e)
@@ -651,6 +648,13 @@ bool destination_step(struct engine *e)
 
 	if (e->role != ROLE_DESTINATION) {
 		return false;
+	}
+	if (dst->accept_err != ERR_OK) {
+		enum err err = dst->accept_err;
+
+		dst->accept_err = ERR_OK;
+		destination_fail(e, HANDOVER_EV_FAIL, "the hello could not be answered: %s", err_name(err));
+		return true;
 	}
 	switch (dst->phase) {
 	case DST_LISTEN:

@@ -152,6 +152,7 @@ struct attempt_record {
 
 struct destination {
 	enum destination_phase phase;
+	enum err accept_err;	      /* of the last hello's answer, until destination_step() has told */
 	struct ram_rx ram;
 	struct rx_frame queue[FRAME_POOL_COUNT]; /* in order of arrival */
 	uint32_t queued;

@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 import callhints
+import opstables
 
 NODE = re.compile(r'^node: \{ title: "([^"]*)" label: "([^"]*)"( shape : ellipse)? \}', re.M)
 EDGE = re.compile(r'^edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"(?: label: "([^"]*)")? \}', re.M)
@@ -61,16 +62,26 @@ class Graph:
     def linked(self, name):
         return name in self.symbols
 
-    def resolve(self, hints):
-        """Adds what the hints say of indirect calls; returns those that nothing is said of."""
-        silent = {}
+    def resolve(self, hints, tables):
+        """Adds what the hints, or else the ops tables, say of indirect calls; returns those that nothing is said of."""
+        titles = collections.defaultdict(set)
+        for title in self.frame:
+            titles[callhints.CLONE.sub("", title).rsplit(":", 1)[-1]].add(title)
+        silent = collections.defaultdict(set)
         for caller, places in self.places.items():
             patterns = hints.targets(caller)
-            if patterns is None:
-                silent[caller] = places
+            if patterns is not None:
+                for pattern in patterns:
+                    self.calls[caller].update(title for title in self.frame if callhints.matches(title, pattern))
                 continue
-            for pattern in patterns:
-                self.calls[caller].update(title for title in self.frame if callhints.matches(title, pattern))
+            for place in places:
+                names = tables.targets(place) if caller in self.ours else None
+                if names is None:
+                    silent[caller].add(place)
+                for path, name in names or ():
+                    # A static function of the table's own file, or a global one.
+                    own = {title for title in titles.get(name, ()) if title.rsplit(":", 1)[0].endswith(path)}
+                    self.calls[caller].update(own or {title for title in titles.get(name, ()) if ":" not in title})
         return silent
 
     def reach(self, start):
@@ -182,7 +193,7 @@ def main():
     for top in args.folders:
         for path in sorted(pathlib.Path(top).rglob("*.ci")):
             graph.read(path, "/obj/" in str(path))
-    silent = graph.resolve(hints)
+    silent = graph.resolve(hints, opstables.OpsTables())
     report = Report(graph, hints)
     wrong = []
 
