@@ -162,6 +162,12 @@ enum err engine_incoming(struct engine *e, const char *uri, char *reason)
 
 enum err engine_cancel(struct engine *e, char *reason)
 {
+	if (e->role == ROLE_DESTINATION && e->incoming && e->dst.phase == DST_LISTEN && !e->dst.scrub_needed) {
+		earlier_attempt_ends(e); /* it only listens: another source may be named then */
+		e->role = ROLE_NONE;
+		engine_set_status(e, MIG_STATUS_CANCELLED);
+		return ERR_OK;
+	}
 	if (e->role != ROLE_SOURCE || !e->alive) {
 		return ERR_OK;
 	}

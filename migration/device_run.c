@@ -97,6 +97,9 @@ static void poll_chore(struct device_run *run, uint64_t now_us)
 	if (err == ERR_AGAIN) {
 		return;
 	}
+	if (err != ERR_OK && run->chore != DEVICE_CHORE_ARC) {
+		(void)ops->state_poll(run->dev.ctx, &now); /* a failed reset or scrub: only the device knows where it is */
+	}
 	run->now = now;
 	run->err = err;
 	if (err == ERR_OK && run->chore == DEVICE_CHORE_ARC) {

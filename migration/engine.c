@@ -247,13 +247,19 @@ static bool mark_poll(struct engine *e)
 	enum mark_kind kind;
 	enum err err;
 	enum handover_event event;
+	bool current; /* a slow store may end after its attempt did */
 
 	if (!mark_step(&e->marks, &e->host, e->desc.name, &kind, &err)) {
 		return false;
 	}
 	event = err == ERR_OK ? HANDOVER_EV_STORED : HANDOVER_EV_STORE_FAILED;
+	current = kind == MARK_IN_DOUBT ? e->marks.storing.attempt_random == e->attempt.random
+					: e->marks.storing.gen == e->gen;
 	if (err != ERR_OK) {
 		engine_log(e, LOG_ERROR, "hand-over: the owner mark was not stored: %s", err_name(err));
+	}
+	if (!current) {
+		return true;
 	}
 	if (kind == MARK_IN_DOUBT && e->owner == OWNER_PREPARING) {
 		if (err == ERR_OK) {

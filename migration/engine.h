@@ -125,7 +125,7 @@ struct resolve {
 enum err engine_migrate(struct engine *e, const char *uri, char *reason);
 /** migrate-incoming tcp:0:PORT or tcp:ADDR:PORT. Listens until the VM is here. */
 enum err engine_incoming(struct engine *e, const char *uri, char *reason);
-/** migrate_cancel: no-op when nothing runs (as QEMU); ERR_REFUSED in GIVEN and later. */
+/** migrate_cancel: no-op when nothing runs (as QEMU), but a host that only listens stops that; ERR_REFUSED in GIVEN and later. */
 enum err engine_cancel(struct engine *e, char *reason);
 /** stop and cont of QMP. cont is refused by owner, by name. */
 enum err engine_vm_stop(struct engine *e, char *reason);

@@ -121,6 +121,11 @@ static void next_action(const struct engine *e, char *out)
 				e->peer);
 		} else if (e->dst.hold) {
 			fmt(out, REASON_BYTES, "the VM is held at COMMIT: cont");
+		} else if (!e->connected) {
+			fmt(out, REASON_BYTES,
+				"the VM is here; %s has not confirmed that it gave it up: restore the link, so that it can "
+				"migrate again",
+				e->peer);
 		}
 		break;
 	case OWNER_UNKNOWN:

@@ -33,10 +33,14 @@ static enum err check(const char *name, uint64_t value, uint64_t low, uint64_t h
 	return ERR_RANGE;
 }
 
-/** Not the owner that only goes on listening for the last question of its source. */
+/**
+ * Not the owner that only goes on listening for the last question of its source, nor a source that has nothing left of the
+ * VM and only waits for SETTLED.
+ */
 static bool attempt_open(const struct engine *e)
 {
-	return e->alive && !(e->role == ROLE_DESTINATION && e->owner == OWNER_OWN);
+	return e->alive && !(e->role == ROLE_DESTINATION && e->owner == OWNER_OWN) &&
+	       !(e->role == ROLE_SOURCE && e->owner == OWNER_GONE && e->src.scrubbed);
 }
 
 static bool host_id_valid(const char id[HOST_ID_MAX])
