@@ -8,4 +8,5 @@ unit-tests += tests/unit/drivers/test_edu
 unit-tests += tests/unit/drivers/test_fw_cfg
 unit-tests += tests/unit/drivers/test_pcie
 unit-tests += tests/unit/drivers/test_smmuv3
+unit-tests += tests/unit/drivers/test_smmuv3_model_mutants
 unit-tests += tests/unit/drivers/test_virtio
