@@ -274,7 +274,8 @@ static void fuzz_image(const uint8_t *bytes, size_t len, uint8_t how)
 	image_begin(&w);
 	while (in.left > 4) {
 		uint16_t tag = input_u16(&in);
-		uint16_t block = (uint16_t)MIN(input_u16(&in), in.left);
+		size_t asked = input_u16(&in);
+		uint16_t block = (uint16_t)MIN(asked, in.left);
 
 		image_put(&w, (uint16_t)(tag & 0x8007), input_bytes(&in, block), block);
 	}

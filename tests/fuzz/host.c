@@ -129,7 +129,7 @@ void host_step(struct fuzz_host *h, struct fake_net *net, uint32_t n)
 	fake_net_poll(net, n);
 	(void)gw_step(&h->gw, 100);
 	replies_take(h);
-	HOLDS(!h->vm.running || owner_may_run(gw_owner(&h->gw)));
+	HOLDS(!h->vm.running || owner_may_run(gw_owner(&h->gw)) || h->vm.stopping);
 	HOLDS(!fake_device_active(&h->device) || !h->device.enabled || owner_may_run(gw_owner(&h->gw)) ||
 		gw_owner(&h->gw) == OWNER_HELD);
 	HOLDS(h->vm.owner == gw_owner(&h->gw));

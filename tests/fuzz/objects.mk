@@ -2,10 +2,15 @@
 #
 # Fuzzing by libFuzzer (clang): one program for each hostile surface; docs/threat-model.md says which.
 
-fuzz-targets := wire incoming
+fuzz-targets := wire incoming outgoing migration tls records guest devices
 
 fuzz-host-src := tests/fuzz/program.c tests/fuzz/host.c tests/fuzz/puppet.c
+tests/fuzz/fuzz_guest-src := tests/fuzz/fuzz_guest.c tests/fuzz/program.c
+tests/fuzz/fuzz_devices-src := tests/fuzz/fuzz_devices.c tests/fuzz/program.c
+tests/fuzz/fuzz_migration-src := tests/fuzz/fuzz_migration.c $(fuzz-host-src)
+tests/fuzz/fuzz_tls-src := tests/fuzz/fuzz_tls.c tests/fuzz/program.c
 tests/fuzz/fuzz_incoming-src := tests/fuzz/fuzz_incoming.c $(fuzz-host-src)
+tests/fuzz/fuzz_outgoing-src := tests/fuzz/fuzz_outgoing.c $(fuzz-host-src)
 fuzz-progs += $(addprefix tests/fuzz/fuzz_,$(fuzz-targets))
 fuzz-all = $(addprefix $(B)/host-fuzz/,$(sort $(fuzz-progs)))
 
@@ -24,3 +29,5 @@ fuzz-corpus: $(fuzz-all)
 # The stand-ins and the fuzzers themselves are not what is looked for: without coverage of them all is quicker.
 fuzz-plain := $(fake-src) $(fuzz-host-src) $(addsuffix .c,$(fuzz-progs))
 $(foreach s,$(fuzz-plain),$(eval $(B)/host-fuzz/obj/$(basename $s).o: CFLAGS-$s += -fno-sanitize=fuzzer-no-link))
+
+$(B)/host-fuzz/tests/fuzz/fuzz_tls: | $(B)/test-pki/stamp
