@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 
 #define URI_BYTES_MAX 64u
+#define IP_MULTICAST_FIRST 224u	/* and above: multicast, reserved, broadcast */
 
 static size_t find(const char *s, size_t from, size_t len, char c)
 {
@@ -60,6 +61,10 @@ enum err uri_parse(const char *uri, struct net_addr *out, bool any_address, char
 	}
 	if (!parse_ip(uri + 4, colon - 1 - 4, addr.ip) && !(any_address && any(uri + 4, colon - 1 - 4))) {
 		fmt(reason, REASON_BYTES, "'%s': the address must be numeric IPv4", uri);
+		return ERR_RANGE;
+	}
+	if (!any_address && (addr.ip[0] == 0 || addr.ip[0] >= IP_MULTICAST_FIRST)) {
+		fmt(reason, REASON_BYTES, "'%s': the address must be one host's", uri);
 		return ERR_RANGE;
 	}
 	addr.port = (uint16_t)port;
