@@ -31,3 +31,15 @@ fuzz-plain := $(fake-src) $(fuzz-host-src) $(addsuffix .c,$(fuzz-progs))
 $(foreach s,$(fuzz-plain),$(eval $(B)/host-fuzz/obj/$(basename $s).o: CFLAGS-$s += -fno-sanitize=fuzzer-no-link))
 
 $(B)/host-fuzz/tests/fuzz/fuzz_tls: | $(B)/test-pki/stamp
+
+# What the fuzzers and the simulator lean on is never in what is delivered.
+$(B)/image/nofakes: $(B)/image/godwit.elf tools/nofakes.sh
+	$(Q)tools/nofakes.sh $<
+	@touch $@
+
+$(B)/lib/nofakes: $(B)/lib/libgodwit.a $(B)/lib/libgodwit-smmu.a tools/nofakes.sh
+	$(Q)tools/nofakes.sh $(filter %.a,$^)
+	@touch $@
+
+image: $(B)/image/nofakes
+lib: $(B)/lib/nofakes
