@@ -4,3 +4,18 @@ tests/sim/sim-src := $(addprefix tests/sim/,sim.c world.c host.c guest.c gadget.
 tests/sim/sim-src += $(addprefix tests/sim/,journal.c ledger.c trace.c wire.c quick_seal.c)
 # Every step of the hand-over passes through tests/sim/trace.c.
 tests/sim/sim-ldlibs := -Wl,--wrap=handover_post
+
+SIM := tests/sim/sim
+sim-args = $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),2000) $(if $(FIRST),--first $(FIRST))) $(if $(MASK),--mask $(MASK)) \
+	$(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS))
+
+## The deterministic simulator (COUNT=n seeds from FIRST=n on, or SECONDS=n of them; SEED=n [MASK=m] replays one)
+sim: $(B)/host-fast/$(SIM)
+	@$< $(sim-args)
+
+test-targets += test-sim
+## A short run of the simulator: fixed seeds, GCC's and clang's hashes compared, a few under ASan and UBSan
+test-sim: $(B)/host-fast/$(SIM) $(B)/host/$(SIM) $(B)/host-clang/$(SIM)
+	@tests/sim/short.sh $^
+
+.PHONY: sim test-sim

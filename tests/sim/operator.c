@@ -61,6 +61,17 @@ static enum err resolve(struct world *w, uint32_t host, enum resolve_action acti
 	return err;
 }
 
+/* A host that listens for another source is told to stop that first. */
+static void listen_for(struct world *w, uint32_t host, uint32_t peer)
+{
+	struct migration_params params;
+
+	engine_params_get(engine_of(w, host), &params);
+	if (engine_of(w, host)->incoming && strcmp(params.tls_authz, ids[peer]) != 0) {
+		(void)command(w, host, engine_cancel, "migrate_cancel");
+	}
+}
+
 static void set_parameters(struct world *w, uint32_t host, uint32_t peer, bool peace)
 {
 	struct engine *e = engine_of(w, host);
@@ -72,7 +83,7 @@ static void set_parameters(struct world *w, uint32_t host, uint32_t peer, bool p
 
 	engine_params_get(e, &params);
 	params.max_bandwidth = peace ? 0 : p->max_bandwidth;
-	params.downtime_limit_ms = peace ? 2000 : p->downtime_ms;
+	params.downtime_limit_ms = peace ? 20000 : p->downtime_ms;
 	params.multifd_channels = p->channels;
 	params.x_link_timeout_ms = peace ? 3000 : p->link_timeout_ms;
 	params.x_handover_timeout_ms = peace ? 0 : p->handover_ms;
@@ -249,6 +260,7 @@ static void hop_begin(struct world *w)
 	if (host_owner(&w->hosts[op->to]) == OWNER_UNKNOWN) {
 		(void)resolve(w, op->to, RESOLVE_DISCARD, false, "discard");
 	}
+	listen_for(w, op->to, op->from);
 	set_parameters(w, op->to, op->from, false);
 	if (incoming(w, op->to) != ERR_OK) {
 		if (w->now_us - op->since_us > 10000000u) {
@@ -315,6 +327,10 @@ static void meddle(struct world *w)
 /* A VM that was held at COMMIT, or that some device held back, is told to go on. */
 static void go_on(struct world *w)
 {
+	if (w->now_us < w->op.cont_us) {
+		return;
+	}
+	w->op.cont_us = w->now_us + 700000u;
 	for (uint32_t i = 0; i < w->plan.host_count; i++) {
 		const struct engine *e = w->hosts[i].powered ? engine_of(w, i) : NULL;
 
@@ -347,6 +363,11 @@ static void hop_wait(struct world *w)
 		op->failed += info.status == MIG_STATUS_FAILED ? 1 : 0;
 		op->cancelled += info.status == MIG_STATUS_CANCELLED ? 1 : 0;
 		give_up(w, info.error_desc[0] != '\0' ? info.error_desc : migration_status_name(info.status));
+		return;
+	}
+	if (host_owner(&w->hosts[op->from]) == OWNER_GONE && engine_of(w, op->from)->src.scrubbed &&
+		w->now_us - op->since_us > 20000000u) {
+		give_up(w, "RETIRED is not answered");
 		return;
 	}
 	if (w->now_us - op->since_us > HOP_US) {
@@ -384,6 +405,9 @@ static bool settled(struct world *w, uint32_t i)
 		return false;
 	}
 	e = engine_of(w, i);
+	if (owner == OWNER_GONE && e->src.scrubbed && w->now_us - w->op.since_us > 10000000u) {
+		return true; /* RETIRED goes unheard: its destination restarted; nothing is missing here */
+	}
 	if (at_work(w, i) || e->power.phase != POWER_STEADY || e->marks.busy || e->marks.queued) {
 		return false;
 	}
@@ -405,9 +429,12 @@ static bool image_alive(struct world *w)
 	return false;
 }
 
-/** In a state that waits for somebody the operator must be told what to do. */
+/** Somebody must be told what to do. */
 static void check_told(struct world *w)
 {
+	bool told = false;
+	uint32_t waits = LEDGER_NOBODY;
+
 	for (uint32_t i = 0; i < w->plan.host_count; i++) {
 		struct migration_info info;
 		enum owner owner = host_owner(&w->hosts[i]);
@@ -415,16 +442,35 @@ static void check_told(struct world *w)
 		if (!w->hosts[i].powered || settled(w, i)) {
 			continue;
 		}
+		waits = i;
 		engine_info(engine_of(w, i), &info);
 		if (owner == OWNER_PREPARING || owner == OWNER_HELD || owner == OWNER_LOADING) {
 			journal_violation(&w->journal, "%c is still %s %u s after the last fault", "ABC"[i], owner_name(owner),
 				PEACE_US / 1000000u);
-		} else if (info.next_action[0] == '\0') {
-			journal_violation(&w->journal, "%c is %s, and no next-action is named", "ABC"[i], owner_name(owner));
-		} else {
-			journal_line(&w->journal, i, "next-action (%s): %s", owner_name(owner), info.next_action);
+		}
+		told |= info.next_action[0] != '\0';
+		journal_line(&w->journal, i, "next-action (%s): %s", owner_name(owner), info.next_action);
+	}
+	if (waits != LEDGER_NOBODY && !told) {
+		journal_violation(&w->journal, "%c is %s, and no next-action is named", "ABC"[waits],
+			owner_name(host_owner(&w->hosts[waits])));
+	}
+}
+
+/** The VM runs and its source, restarted, will never say RETIRED. */
+static bool taken_for_ever(struct world *w)
+{
+	bool taken = false;
+
+	for (uint32_t i = 0; i < w->plan.host_count; i++) {
+		enum owner owner = host_owner(&w->hosts[i]);
+
+		taken |= owner == OWNER_TAKEN && w->hosts[i].guest.running;
+		if (owner != OWNER_TAKEN && !settled(w, i)) {
+			return false;
 		}
 	}
+	return taken;
 }
 
 /** One thing that next-action asks for. */
@@ -436,6 +482,12 @@ static void help(struct world *w)
 
 		if (!w->hosts[i].powered) {
 			continue;
+		}
+		if (owner == OWNER_TAKEN && device_broken(w, i) && !w->hosts[i].guest.running) {
+			journal_line(&w->journal, i, "> a device cannot be repaired: power cycle, then take-back");
+			host_power_off(&w->hosts[i]);
+			w->hosts[i].on_us = w->now_us + 1000000u;
+			return;
 		}
 		if ((owner == OWNER_GIVEN || (owner == OWNER_GONE && at_work(w, i))) && all_fenced(w, i) &&
 			!engine_of(w, i)->src.running_seen) {
@@ -492,6 +544,12 @@ static void peace_resolve(struct world *w)
 	if (us > PEACE_US && us - PEACE_US < 25000u) {
 		check_told(w);
 	}
+	if (us > PEACE_US && taken_for_ever(w)) {
+		journal_line(&w->journal, JOURNAL_WORLD, "the VM runs where it was taken, and RETIRED will never come");
+		op->taken_for_ever = true;
+		phase(w, OP_DONE, 0);
+		return;
+	}
 	if (us > PEACE_US) {
 		op->next_us = w->now_us + 500000;
 		help(w);
@@ -522,6 +580,7 @@ static void last_begin(struct world *w)
 		op->next_us = w->now_us + 200000;
 		return;
 	}
+	listen_for(w, op->to, op->from);
 	for (uint32_t i = 0; i < 2; i++) {
 		set_parameters(w, i == 0 ? op->from : op->to, i == 0 ? op->to : op->from, true);
 	}
@@ -541,7 +600,8 @@ static void last_step(struct world *w)
 	struct migration_info info;
 
 	op->next_us = w->now_us + 10000;
-	if (op->last_tries == 0) {
+	if (op->last_tries == 0 || op->retry) {
+		op->retry = false;
 		last_begin(w);
 		return;
 	}
@@ -554,6 +614,15 @@ static void last_step(struct world *w)
 		return;
 	}
 	engine_info(engine_of(w, op->from), &info);
+	if (info.status == MIG_STATUS_FAILED && op->last_tries < 3 && host_owner(&w->hosts[op->from]) == OWNER_OWN) {
+		/* A handshake that a power loss left half done may take 20 s to end. */
+		journal_line(&w->journal, JOURNAL_WORLD, "once more, later: %s", info.error_desc);
+		op->failed++;
+		op->retry = true;
+		op->next_us = w->now_us + 25000000u;
+		op->since_us = op->next_us;
+		return;
+	}
 	if (info.status != MIG_STATUS_COMPLETED || host_owner(&w->hosts[op->to]) != OWNER_OWN) {
 		journal_violation(&w->journal, "in peace a migration %s: %s", migration_status_name(info.status),
 			info.error_desc);

@@ -303,10 +303,12 @@ static void deliver_syn(struct wire *w, struct wire_conn *c)
 		return;
 	}
 	if (*w->now_us >= c->give_up_us) {
-		end_die(&c->ends[0], STREAM_END_TIMEOUT, *w->now_us);
+		c->ends[0].end_due = true; /* also when a reset is on its way */
+		c->ends[0].how = STREAM_END_TIMEOUT;
+		c->ends[0].end_us = *w->now_us;
 		return;
 	}
-	if (*w->now_us < c->due_us) {
+	if (*w->now_us < c->due_us || c->ends[0].end_due) {
 		return;
 	}
 	if (apart(w, c, 0) || apart(w, c, 1) || to->dead) {
@@ -583,7 +585,7 @@ uint64_t wire_next_us(const struct wire *w)
 		const struct wire_conn *c = w->conns[i];
 
 		if (c->state == WIRE_SYN && c->ends[0].alive) {
-			next = earlier(next, earlier(c->due_us, c->give_up_us));
+			next = earlier(next, earlier(c->ends[0].end_due ? NEVER : c->due_us, c->give_up_us));
 		} else if (c->state == WIRE_ACCEPTED && !apart(w, c, 1)) {
 			next = earlier(next, c->due_us);
 		}
@@ -605,7 +607,8 @@ uint64_t wire_next_us(const struct wire *w)
 
 				if (s->delivered < s->len && s->due_us != NEVER && waiting == 0) {
 					waiting = 1;
-					if (c->state == WIRE_UP && !apart(w, c, end) && !to_dead) {
+					if (c->state == WIRE_UP && !apart(w, c, end) && !to_dead &&
+						!(c->ends[1 - end].end_due && c->ends[1 - end].end_us <= *w->now_us)) {
 						next = earlier(next, s->due_us);
 					}
 				}

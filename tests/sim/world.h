@@ -109,8 +109,10 @@ struct operator
 	bool gave_up;
 	uint32_t attempts, completed, failed, cancelled, refused;
 	uint32_t last_tries;
+	bool retry;
+	bool taken_for_ever; /* its source restarted: nobody will ever say RETIRED */
 	bool took; /* some image was taken by word of the operator */
-	uint64_t steady_us;
+	uint64_t cont_us;	 /* next cont of a VM that is held */
 };
 
 struct world {
