@@ -8,5 +8,7 @@ unit-tests += tests/unit/drivers/test_edu
 unit-tests += tests/unit/drivers/test_fw_cfg
 unit-tests += tests/unit/drivers/test_pcie
 unit-tests += tests/unit/drivers/test_smmuv3
+unit-tests += tests/unit/drivers/test_smmuv3_model_httu
 unit-tests += tests/unit/drivers/test_smmuv3_model_mutants
+unit-tests += tests/unit/drivers/test_smmuv3_on_model
 unit-tests += tests/unit/drivers/test_virtio
