@@ -28,7 +28,7 @@ BUILD = pathlib.Path("build/model")
 RUN_TIMEOUT_S = int(os.environ.get("MODEL_TIMEOUT_S", "400"))
 MEMORY_MB = 1800
 
-# Hash compaction: of each state 96 bits are kept, so that a run is exhaustive but for a chance below one in a billion.
+# Hash compaction: 64 bits of each state are kept. The chance that ten million of them hide one is about three in a million.
 PAN_FLAGS = ["-O1", "-w", "-DSAFETY", "-DHC4", f"-DMEMLIM={MEMORY_MB}"]
 # Every step of the hand-over touches what all share: partial order reduction would find nothing to reduce.
 EXTRA_FLAGS = {"handover": ["-DNOREDUCE"], "dirty_log": []}
