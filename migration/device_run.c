@@ -65,6 +65,9 @@ void device_set_chore(struct device_set *set, enum device_chore chore)
 /** The arc that was begun is over: note how long the long ones took. */
 static void arc_measured(struct device_run *run, uint64_t now_us)
 {
+	if (run->begun_us == 0) {
+		return; /* another state was asked for while it was under way */
+	}
 	if (run->target == DEVICE_STOP && (run->now == DEVICE_STOP)) {
 		run->stop_us = now_us - run->begun_us;
 	}
