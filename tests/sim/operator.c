@@ -608,8 +608,9 @@ static void last_step(struct world *w)
 	go_on(w);
 	if (at_work(w, op->from) || host_owner(&w->hosts[op->to]) == OWNER_TAKEN) {
 		if (w->now_us - op->since_us > HOP_US) {
-			journal_violation(&w->journal, "in peace a migration does not end: %s and %s",
-				owner_name(host_owner(&w->hosts[op->from])), owner_name(host_owner(&w->hosts[op->to])));
+			journal_violation(&w->journal, "in peace a migration does not end: %s and %s; %s",
+				owner_name(host_owner(&w->hosts[op->from])), owner_name(host_owner(&w->hosts[op->to])),
+				engine_of(w, op->from)->forecast);
 		}
 		return;
 	}

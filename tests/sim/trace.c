@@ -42,6 +42,11 @@ void trace_begin(struct world *w, struct trace_sums *s)
 {
 	world = w;
 	sums = s;
+	trace_forget();
+}
+
+void trace_forget(void)
+{
 	host_now = UINT32_MAX;
 	memset(attempts, 0, sizeof(attempts));
 	attempt_next = 0;

@@ -20,6 +20,8 @@ struct trace_sums {
 struct world;
 
 void trace_begin(struct world *w, struct trace_sums *sums);
+/** A new run begins. */
+void trace_forget(void);
 /** The host whose engine is called now; UINT32_MAX: none. */
 void trace_host(uint32_t host);
 /** A host was powered on and is in this state. */

@@ -49,6 +49,7 @@ static void world_begin(struct world *w, uint64_t seed, uint32_t allowed, bool e
 	const struct plan *p = &w->plan;
 
 	memset(w, 0, sizeof(*w));
+	trace_forget();
 	w->now_us = 1000000;
 	journal_init(&w->journal, &w->now_us, echo);
 	plan_draw(&w->plan, seed, allowed);
