@@ -249,7 +249,7 @@ enum err vm_ram_write(struct vm_slot *vm, uint64_t at, const uint8_t *bytes, siz
 
 /* ---- making one ---- */
 
-/** A guest's line on the operator's terminal: no control characters, so that it cannot pass for anything else. */
+/** A guest's line on the operator's terminal: printable ASCII, so that it cannot pass for anything else (0x9b is CSI). */
 static void uart_line(void *ctx, const char *line, size_t len_bytes)
 {
 	char clean[VPL011_LINE_MAX + 1];
@@ -257,7 +257,7 @@ static void uart_line(void *ctx, const char *line, size_t len_bytes)
 
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		bool control = (uint8_t)line[i] < 0x20 || line[i] == 0x7f;
+		bool control = (uint8_t)line[i] < 0x20 || (uint8_t)line[i] > 0x7e;
 
 		clean[i] = control ? '.' : line[i];
 	}

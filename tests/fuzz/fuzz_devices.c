@@ -167,6 +167,18 @@ static void edu_start(void)
 	edu_guest_command(&w.edu, 0x0006);
 }
 
+/* Right checksums for whatever the image holds, as a hostile peer would make them. */
+static void image_seal(void)
+{
+	uint8_t *at = w.image;
+
+	store_le32(at + 28, image_crc32(0, at, 28));
+	at += IMAGE_HEADER_BYTES;
+	store_le32(at + 8, image_crc32(image_crc32(0, at, 8), at + IMAGE_BLOCK_BYTES, EDU_REGISTERS_BYTES));
+	at += IMAGE_BLOCK_BYTES + EDU_REGISTERS_BYTES;
+	store_le32(at + 8, image_crc32(image_crc32(0, at, 8), at + IMAGE_BLOCK_BYTES, EDU_BUFFER_BYTES));
+}
+
 static void image_step(const struct step *s)
 {
 	char reason[REASON_BYTES] = "";
@@ -188,6 +200,9 @@ static void image_step(const struct step *s)
 	at = w.edu.image_len % sizeof(w.image);
 	if (s->a % 4 == 3) {
 		w.image[s->c % sizeof(w.image)] ^= (uint8_t)s->d;
+	} else if (s->a % 4 == 2) {
+		w.image[s->c % 100u] ^= (uint8_t)s->d;
+		image_seal();
 	}
 	if (w.device.ops->write(w.device.ctx, w.image + at, MIN(sizeof(w.image) - at, 1u + (size_t)s->b), &taken,
 		    reason) != ERR_OK) {

@@ -534,6 +534,46 @@ static void an_image_longer_than_any_is_refused(void **state)
 	assert_true(strlen(reason) > 0);
 }
 
+/* As a hostile peer would: a value that may not be, under a right checksum. */
+static enum err load_with_registers(struct fixture *fx, size_t at, uint64_t value)
+{
+	struct host *a = &fx->host[0];
+	struct host *b = &fx->host[1];
+	uint8_t image[EDU_IMAGE_BYTES];
+	uint8_t *block = image + IMAGE_HEADER_BYTES;
+	char reason[REASON_BYTES] = "";
+	enum device_state now;
+
+	go(fx, a, DEVICE_STOP);
+	go(fx, a, DEVICE_STOP_COPY);
+	(void)read_image(a, image, sizeof(image));
+	store_le64(block + IMAGE_BLOCK_BYTES + at, value);
+	store_le32(block + 8, image_crc32(image_crc32(0, block, 8), block + IMAGE_BLOCK_BYTES, EDU_REGISTERS_BYTES));
+	go(fx, b, DEVICE_STOP);
+	go(fx, b, DEVICE_RESUMING);
+	b->dev.starts = 0;
+	assert_int_equal(write_image(b, image, sizeof(image), reason), ERR_OK);
+	assert_int_equal(b->device.ops->state_begin(b->device.ctx, DEVICE_STOP), ERR_OK);
+	return poll_arc(fx, b, &now);
+}
+
+static void an_image_whose_dma_runs_is_refused_before_anything_starts(void **state)
+{
+	struct fixture *fx = *state;
+
+	assert_int_equal(load_with_registers(fx, 40, EDU_DMA_RUN | EDU_DMA_TO_RAM), ERR_BAD_RECORD);
+	assert_int_equal(fx->host[1].dev.starts, 0);
+	assert_non_null(strstr(fx->host[1].device.ops->last_error(&fx->host[1].edu), "is running"));
+}
+
+static void an_image_with_a_status_that_cannot_be_is_refused(void **state)
+{
+	struct fixture *fx = *state;
+
+	assert_int_equal(load_with_registers(fx, 8, EDU_STATUS_COMPUTING), ERR_BAD_RECORD);
+	assert_int_equal(fx->host[1].dev.starts, 0);
+}
+
 static void an_image_of_another_device_is_refused_with_its_header(void **state)
 {
 	struct fixture *fx = *state;
@@ -898,6 +938,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_flipped_bit_of_an_image_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_image_longer_than_any_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_image_of_another_device_is_refused_with_its_header, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_image_whose_dma_runs_is_refused_before_anything_starts, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_image_with_a_status_that_cannot_be_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_transfer_that_leaves_the_buffer_or_the_ram_is_not_started, setup, teardown),
 		cmocka_unit_test_setup_teardown(registers_take_their_widths_only, setup, teardown),

@@ -8,6 +8,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
+#include "core/vm/console.h"
 #include "core/vm/vm.h"
 #include "core/vm/vm_records.h"
 #include "tests/fake/fake_arch.h"
@@ -346,6 +347,38 @@ static void pages_are_lent_within_ram_only_and_marked_after_a_write(void **state
 	tracker.ops->stop(tracker.ctx);
 }
 
+static size_t terminal_write(void *ctx, const uint8_t *bytes, size_t len_bytes)
+{
+	char *text = ctx;
+	size_t at = strlen(text);
+
+	for (size_t i = 0; i < len_bytes; i++) {
+		text[at + i] = (char)bytes[i];
+	}
+	text[at + len_bytes] = '\0';
+	return len_bytes;
+}
+
+static void line_of_a_guest_is_printable_on_the_terminal(void **state)
+{
+	static const uint8_t line[] = "a\x1b[2J\x9b"
+				      "1m\0\x7f\xff"
+				      "b\n";
+	static char text[2u * CONSOLE_RING_BYTES];
+
+	(void)state;
+	make();
+	console_init(terminal_write, text);
+	console_flush();
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(line) - 1; i++) {
+		assert_int_equal(mmio_write(&vm.mmio, 0, VPL011_BASE, 4, line[i]), ERR_OK);
+	}
+	console_flush();
+	console_init(NULL, NULL);
+	assert_string_equal(text, "guest: a.[2J.1m...b\r\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +392,7 @@ int main(void)
 		cmocka_unit_test(core_that_does_not_park_is_reported_in_time),
 		cmocka_unit_test(scrub_zeroes_ram_and_resets_the_machine),
 		cmocka_unit_test(pages_are_lent_within_ram_only_and_marked_after_a_write),
+		cmocka_unit_test(line_of_a_guest_is_printable_on_the_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
