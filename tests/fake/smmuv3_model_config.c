@@ -111,6 +111,8 @@ bool model_s2_regime(const struct smmu_model *m, const uint64_t ste[8], struct m
 	static const uint8_t granule[4] = { 12, 16, 14, 0 };
 	uint64_t sl0 = model_bits(ste[2], 39, 38);
 	uint64_t t0sz = model_bits(ste[2], 37, 32);
+	/* 3.4: AArch32 tables, where there are any, bring 40 bits of input. */
+	uint8_t ias = MAX(model_oas(m), model_bit(m->id.idr0, 2) ? 40 : 0);
 	uint8_t stride;
 	int top;
 
@@ -123,7 +125,7 @@ bool model_s2_regime(const struct smmu_model *m, const uint64_t ste[8], struct m
 		.hd = model_bit(ste[2], 55) && model_bit(ste[2], 56),
 		.affd = model_bit(ste[2], 53),
 	};
-	if (!granule_ok(m, g->granule) || sl0 == 3 || t0sz > 39 || t0sz < 16 || g->input_bits > model_oas(m)) {
+	if (!granule_ok(m, g->granule) || sl0 == 3 || t0sz > 39 || t0sz < 16 || g->input_bits > ias) {
 		return false;
 	}
 	stride = (uint8_t)(g->granule - 3);
