@@ -47,9 +47,9 @@ def run(program, name, seconds, replay):
     except subprocess.TimeoutExpired as late:
         text, status = (late.stdout or b"").decode("utf-8", "replace"), -1
     (work / "log").write_text(text)
-    runs = re.findall(r"number_of_executed_units: (\d+)", text)
+    runs = re.findall(r"number_of_executed_units:\s+(\d+)", text)
     seen = re.findall(r"cov: (\d+) ft: (\d+)", text)
-    peak = re.findall(r"peak_rss_mb: (\d+)", text)
+    peak = re.findall(r"peak_rss_mb:\s+(\d+)", text)
     cov, features = seen[-1] if seen else (0, 0)
     return status != 0, int(runs[-1]) if runs else 0, int(cov), int(features), int(peak[-1]) if peak else 0, text
 
