@@ -12,5 +12,6 @@ unit-tests += tests/unit/drivers/test_smmuv3_model
 unit-tests += tests/unit/drivers/test_smmuv3_model_dirty
 unit-tests += tests/unit/drivers/test_smmuv3_model_httu
 unit-tests += tests/unit/drivers/test_smmuv3_model_mutants
+unit-tests += tests/unit/drivers/test_smmuv3_model_stage1
 unit-tests += tests/unit/drivers/test_smmuv3_on_model
 unit-tests += tests/unit/drivers/test_virtio
