@@ -257,7 +257,7 @@ static void a_stalled_write_waits_and_a_retry_sees_the_new_table(void **state)
 	assert_true((record[1] & BIT64(31)) != 0);
 	assert_int_equal(record[1] & 0xffff, m->stag);
 	assert_int_equal(smmu_model_stall_result(m, m->stag, NULL), SMMU_MODEL_STALL);
-	smmu_bench_command(fx->b, 0x44 | 1u << 12 | (uint64_t)(SID + 1) << 32, m->stag); /* another's tag */
+	smmu_bench_command(fx->b, 0x44 | (uint64_t)(SID + 1) << 32, m->stag); /* another's tag */
 	(void)smmu_bench_sync(fx->b);
 	assert_int_equal(smmu_model_stall_result(m, m->stag, NULL), SMMU_MODEL_STALL);
 	smmu_bench_map(fx->b, fx->root, IOVA, BENCH_PAGE(1), S2_RW, 3);
@@ -347,6 +347,11 @@ static void a_request_without_write_leaves_the_page_clean(void **state)
 	assert_int_equal(smmu_model_ats_request(&fx->b->m, SID, SMMU_MODEL_NO_SSID, IOVA + 4096, false, &answer),
 		SMMU_MODEL_DONE);
 	assert_false(answer.valid || answer.r || answer.w);
+	/* Nor is more granted than was asked for. */
+	smmu_bench_map(fx->b, fx->root, IOVA + 8192, BENCH_PAGE(2), S2_RW, 3);
+	assert_int_equal(smmu_model_ats_request(&fx->b->m, SID, SMMU_MODEL_NO_SSID, IOVA + 8192, true, &answer),
+		SMMU_MODEL_DONE);
+	assert_true(answer.r && !answer.w);
 }
 
 static void ats_that_is_off_is_refused_and_told(void **state)

@@ -201,6 +201,19 @@ static void a_cached_dirty_entry_sets_no_second_bit_until_it_is_invalidated(void
 	assert_true((leaf_now(fx) & DESC_B7) != 0);
 }
 
+static void invalidation_of_stage_1_leaves_stage_2_entries(void **state)
+{
+	struct fixture *fx = *state;
+
+	stage2_stream(fx, S2_CLEAN, S2_HA | S2_HD);
+	assert_int_equal(smmu_bench_write(fx->b, SID, IOVA, 1), SMMU_MODEL_DONE);
+	(void)smmu_model_cpu_rmw(&fx->b->m, smmu_bench_leaf(fx->b, fx->root, IOVA), DESC_B7, 0);
+	smmu_bench_command(fx->b, 0x10 | (uint64_t)VMID << 32, 0);
+	assert_true(smmu_bench_sync(fx->b));
+	assert_int_equal(smmu_bench_write(fx->b, SID, IOVA, 2), SMMU_MODEL_DONE);
+	assert_int_equal(leaf_now(fx) & DESC_B7, 0);
+}
+
 static void a_clean_entry_cached_by_a_read_goes_back_for_a_write(void **state)
 {
 	struct fixture *fx = *state;
@@ -379,6 +392,7 @@ int main(void)
 		T(stage1_rules_hold_with_the_other_polarity),
 		T(more_than_the_id_register_offers_is_a_bad_entry),
 		T(a_cached_dirty_entry_sets_no_second_bit_until_it_is_invalidated),
+		T(invalidation_of_stage_1_leaves_stage_2_entries),
 		T(a_clean_entry_cached_by_a_read_goes_back_for_a_write),
 		T(a_stale_read_only_entry_ends_a_write_that_the_table_allows),
 		T(speculation_sets_the_access_flag_and_nothing_else),
