@@ -176,20 +176,30 @@ static void moment(struct world *w, enum plan_fault fault, struct sim_host *h)
 			guest_end(w, h);
 		}
 		break;
+	case FAULT_CANCEL:
+		operator_meddles(w, h->index);
+		break;
 	default:
 		return;
 	}
 	trace_fault(h->guest.owner, fault);
 }
 
+/* One of the kinds that this seed has. */
 static void any_moment(struct world *w, struct sim_host *h)
 {
 	static const enum plan_fault kinds[] = { FAULT_PARTITION, FAULT_CUT, FAULT_RESTART, FAULT_CLOCK, FAULT_POISON,
-		FAULT_STRANGER, FAULT_GUEST_END };
-	enum plan_fault fault = kinds[chance_below(&w->chance, sizeof(kinds) / sizeof(kinds[0]))];
+		FAULT_STRANGER, FAULT_GUEST_END, FAULT_CANCEL };
+	enum plan_fault here[sizeof(kinds) / sizeof(kinds[0])];
+	uint32_t count = 0;
 
-	if (plan_has(&w->plan, fault)) {
-		moment(w, fault, h);
+	for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (plan_has(&w->plan, kinds[i])) {
+			here[count++] = kinds[i];
+		}
+	}
+	if (count != 0) {
+		moment(w, here[chance_below(&w->chance, count)], h);
 	}
 }
 
@@ -222,15 +232,21 @@ void chaos_step(struct world *w)
 	}
 	if (!w->quiet && w->now_us >= w->chaos_us) {
 		w->chaos_us = w->now_us + 1 + chance_below(&w->chance, 2 * w->chaos_every_us);
-		any_moment(w, &w->hosts[chance_below(&w->chance, w->plan.host_count)]);
+		any_moment(w, &w->hosts[w->chaos_host < w->plan.host_count ? w->chaos_host
+									   : chance_below(&w->chance, w->plan.host_count)]);
+		w->chaos_host = LEDGER_NOBODY;
 	}
 }
 
 void chaos_owner_changed(struct world *w, struct sim_host *h)
 {
-	(void)h;
-	if (!w->quiet && chance_one_in(&w->chance, 5)) {
-		w->chaos_us = w->now_us + chance_scale(&w->chance, 1, 20000);
+	enum owner owner = h->guest.owner;
+	bool late = owner == OWNER_HELD || owner == OWNER_GIVEN || owner == OWNER_GONE || owner == OWNER_READY ||
+		    owner == OWNER_TAKEN;
+
+	if (!w->quiet && chance_one_in(&w->chance, late ? w->late_one_in : 10)) {
+		w->chaos_us = w->now_us + chance_scale(&w->chance, 1, 8 * w->plan.way.latency_us + 500);
+		w->chaos_host = chance_one_in(&w->chance, 2) ? h->index : LEDGER_NOBODY;
 	}
 }
 

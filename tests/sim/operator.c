@@ -174,6 +174,9 @@ static bool all_fenced(struct world *w, uint32_t host)
 		if (i == host) {
 			continue;
 		}
+		if (!h->powered && (!h->store.present || h->store.mark.kind != MARK_HOME)) {
+			continue; /* off, and will not start it */
+		}
 		if (!h->powered || (owner != OWNER_NONE && owner != OWNER_VOID && owner != OWNER_UNKNOWN &&
 					   !(owner == OWNER_GONE && !at_work(w, i)))) {
 			return false;
@@ -286,6 +289,7 @@ static void hop_migrate(struct world *w)
 		return;
 	}
 	op->attempts++;
+	op->to_boots = w->hosts[op->to].boots;
 	phase(w, OP_WAIT, 1000);
 }
 
@@ -307,20 +311,40 @@ static void meddle(struct world *w)
 	}
 	if (plan_has(&w->plan, FAULT_CANCEL) && chance_one_in(&w->chance, 40)) {
 		trace_fault(host_owner(&w->hosts[host]), FAULT_CANCEL);
-		switch (chance_below(&w->chance, 4)) {
-		case 0:
-			(void)command(w, host, engine_cancel, "migrate_cancel");
-			break;
-		case 1:
-			(void)resolve(w, host, RESOLVE_RECALL, false, "recall");
-			break;
-		case 2:
-			(void)resolve(w, host, RESOLVE_DISCARD, chance_one_in(&w->chance, 2), "discard");
-			break;
-		default:
-			(void)migrate(w, host, (host + 1u) % w->plan.host_count);
-			break;
-		}
+		operator_meddles(w, host);
+	}
+}
+
+void operator_meddles(struct world *w, uint32_t host)
+{
+	enum owner owner = host_owner(&w->hosts[host]);
+
+	if (!w->hosts[host].powered) {
+		return;
+	}
+	if (owner == OWNER_READY && all_fenced(w, host) && chance_one_in(&w->chance, 2)) {
+		(void)resolve(w, host, RESOLVE_TAKE, false, "take, all-fenced");
+		return;
+	}
+	if ((owner == OWNER_GIVEN || owner == OWNER_GONE) && at_work(w, host) && all_fenced(w, host) &&
+		chance_one_in(&w->chance, 2)) {
+		(void)resolve(w, host, RESOLVE_TAKE_BACK, false, "take-back, all-fenced");
+		return;
+	}
+	switch (chance_below(&w->chance, 5)) {
+	case 0:
+	case 1:
+		(void)command(w, host, engine_cancel, "migrate_cancel");
+		break;
+	case 2:
+		(void)resolve(w, host, RESOLVE_RECALL, false, "recall");
+		break;
+	case 3:
+		(void)resolve(w, host, RESOLVE_DISCARD, chance_one_in(&w->chance, 2), "discard");
+		break;
+	default:
+		(void)migrate(w, host, (host + 1u) % w->plan.host_count);
+		break;
 	}
 }
 
@@ -341,6 +365,23 @@ static void go_on(struct world *w)
 	}
 }
 
+/* A destination that was restarted in the middle: it may be told to forget and to listen again. */
+static void listen_again(struct world *w)
+{
+	struct operator *op = &w->op;
+	enum owner owner = host_owner(&w->hosts[op->to]);
+
+	if (!w->hosts[op->to].powered || w->hosts[op->to].boots == op->to_boots || !chance_one_in(&w->chance, 10)) {
+		return;
+	}
+	if (owner == OWNER_UNKNOWN) {
+		(void)resolve(w, op->to, RESOLVE_DISCARD, false, "discard");
+	} else if (owner == OWNER_NONE && !engine_of(w, op->to)->incoming) {
+		set_parameters(w, op->to, op->from, false);
+		(void)incoming(w, op->to);
+	}
+}
+
 static void hop_wait(struct world *w)
 {
 	struct operator *op = &w->op;
@@ -352,6 +393,7 @@ static void hop_wait(struct world *w)
 	}
 	meddle(w);
 	go_on(w);
+	listen_again(w);
 	engine_info(engine_of(w, op->from), &info);
 	if (!at_work(w, op->from)) {
 		if (info.status == MIG_STATUS_COMPLETED) {
@@ -540,8 +582,11 @@ static void peace_resolve(struct world *w)
 		op->next_us = w->now_us + 200000;
 		return;
 	}
-	go_on(w);
-	if (us > PEACE_US && us - PEACE_US < 25000u) {
+	if (us <= PEACE_US - 1000000u || op->asked) {
+		go_on(w); /* but not just before the question is asked */
+	}
+	if (us > PEACE_US && !op->asked) {
+		op->asked = true;
 		check_told(w);
 	}
 	if (us > PEACE_US && taken_for_ever(w)) {

@@ -118,6 +118,7 @@ static void draw_parameters(struct plan *p, struct chance *c)
 	p->max_bandwidth = chance_one_in(c, 3) ? 0 : chance_scale(c, 10000000, 1000000000);
 	p->downtime_ms = chance_scale(c, 200, 2000);
 	p->link_timeout_ms = chance_scale(c, 1000, 5000);
+	p->link_timeout_ms = chance_one_in(c, 8) ? chance_scale(c, 5000, 60000) : p->link_timeout_ms;
 	p->handover_ms = chance_one_in(c, 4) ? chance_scale(c, 2000, 20000) : 0;
 	p->verify_ram = chance_one_in(c, 3);
 	p->freeze = chance_one_in(c, 4);

@@ -58,6 +58,8 @@ static void world_begin(struct world *w, uint64_t seed, uint32_t allowed, bool e
 	w->wire.way = p->way;
 	ledger_init(&w->ledger, &w->journal, p->page_count, p->vcpu_count, p->device_count);
 	w->chaos_every_us = chance_scale(&w->chance, 20000, 5000000);
+	w->late_one_in = (uint32_t)chance_range(&w->chance, 1, 8);
+	w->chaos_host = LEDGER_NOBODY;
 	w->chaos_us = w->now_us + chance_below(&w->chance, w->chaos_every_us);
 	for (uint32_t i = 0; i < p->host_count; i++) {
 		struct sim_host *h = &w->hosts[i];

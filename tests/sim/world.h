@@ -110,6 +110,8 @@ struct operator
 	uint32_t attempts, completed, failed, cancelled, refused;
 	uint32_t last_tries;
 	bool retry;
+	bool asked; /* whether a next-action is named */
+	uint32_t to_boots;
 	bool taken_for_ever; /* its source restarted: nobody will ever say RETIRED */
 	bool took; /* some image was taken by word of the operator */
 	uint64_t cont_us;	 /* next cont of a VM that is held */
@@ -125,6 +127,7 @@ struct world {
 	struct sim_host hosts[LEDGER_HOSTS];
 	bool quiet; /* no more faults */
 	uint64_t chaos_us, chaos_every_us;
+	uint32_t chaos_host, late_one_in; /* faults like the moments about COMMIT */
 	uint64_t partition_us; /* end of a partition */
 	struct stranger strangers[WORLD_STRANGERS];
 	struct operator op;
@@ -173,5 +176,7 @@ uint64_t chaos_next_us(const struct world *w);
 
 void operator_init(struct world *w);
 void operator_step(struct world *w);
+/** A foolish or bold command, whatever goes on. */
+void operator_meddles(struct world *w, uint32_t host);
 
 #endif
