@@ -14,6 +14,7 @@
 #define SMMU_IDR0_S2P		     BIT32(0)
 #define SMMU_IDR0_S1P		     BIT32(1)
 #define SMMU_IDR0_TTF		     MASK32(3, 2)
+#define SMMU_IDR0_TTF_AARCH32	     1u /* bit 0 of the field */
 #define SMMU_IDR0_TTF_AARCH64	     2u /* bit 1 of the field: AArch64 tables */
 #define SMMU_IDR0_COHACC	     BIT32(4)
 #define SMMU_IDR0_BTM		     BIT32(5)

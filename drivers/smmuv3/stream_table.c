@@ -116,6 +116,14 @@ static uint64_t start_table_bytes(uint8_t t0sz, uint8_t sl0)
 	return UINT64_C(8) << (bits - level[sl0].resolved);
 }
 
+/** Widest input of stage 2 (IHI 0070, 3.4): as the output, but at least AArch32's 40 bits where those tables exist too. */
+static uint32_t input_bits_max(const struct gw_smmu_features *f)
+{
+	bool aarch32 = (FIELD_GET(SMMU_IDR0_TTF, f->idr0) & SMMU_IDR0_TTF_AARCH32) != 0;
+
+	return aarch32 ? MAX(f->oas_bits, 40u) : f->oas_bits;
+}
+
 static enum err s2_check(struct gw_smmu *smmu, const struct gw_smmu_s2 *s2)
 {
 	const struct gw_smmu_features *f = &smmu->features;
@@ -123,6 +131,11 @@ static enum err s2_check(struct gw_smmu *smmu, const struct gw_smmu_s2 *s2)
 
 	if (bytes == 0) {
 		SMMU_REASON(smmu, "stage 2: T0SZ %u with SL0 %u is not possible", s2->t0sz, s2->sl0);
+		return ERR_RANGE;
+	}
+	if (64u - s2->t0sz > input_bits_max(f)) {
+		SMMU_REASON(smmu, "stage 2: T0SZ %u is %u input bits, the SMMU takes %u", s2->t0sz, 64u - s2->t0sz,
+			input_bits_max(f));
 		return ERR_RANGE;
 	}
 	if (s2->ps >= ARRAY_SIZE(ps_bits) || ps_bits[s2->ps] > f->oas_bits) {
