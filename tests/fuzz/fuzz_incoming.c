@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "core/base/bitmap.h"
 #include "migration/ctrl.h"
 #include "tests/fake/sha256.h"
 #include "tests/fuzz/host.h"
@@ -25,7 +26,7 @@ struct sent {
 	struct ram_totals ram[CHANNEL_COUNT_MAX];
 	struct hash_state records, image;
 	uint64_t record_count, record_bytes, image_bytes;
-	bool has_ready, committed;
+	bool has_ready, committed, proved;
 	uint8_t digest[HASH_BYTES];
 	uint32_t joined;
 };
@@ -43,6 +44,16 @@ static uint8_t payload[FRAME_PAYLOAD_MAX + 64u];
 
 static uint32_t in_a_row; /* so many things are sent without time passing between them */
 
+/* READY says that every page has come. */
+static void pages_hold(void)
+{
+	const struct engine *e = &w.host.gw.engine;
+
+	for (uint64_t page = 0; page < HOST_PAGES; page++) {
+		HOLDS(bitmap_test(e->rx_map, page));
+	}
+}
+
 static void run(uint32_t steps, uint64_t step_us)
 {
 	if (in_a_row > 0) {
@@ -59,6 +70,12 @@ static void run(uint32_t steps, uint64_t step_us)
 		if (before != gw_owner(&w.host.gw) && owner_may_run(gw_owner(&w.host.gw))) {
 			HOLDS(w.sent.committed || w.host.has_take);
 		}
+		if (before == OWNER_LOADING && gw_owner(&w.host.gw) == OWNER_READY) {
+			pages_hold();
+		}
+		for (uint64_t at = 0; at < 8u * PAGE_BYTES; at += 512) {
+			HOLDS(w.host.vm.ram[HOST_PAGES * PAGE_BYTES + at] == 0);
+		}
 	}
 }
 
@@ -69,6 +86,9 @@ static void on_message(struct puppet *p, uint16_t type, const uint8_t *bytes, si
 	if (type == MESSAGE_ANSWER) {
 		fake_sha256_of(bytes, len_bytes, p->transcript.destination_hello);
 		puppet_keys(p);
+		w.sent.proved = true;
+	} else if (type == MESSAGE_RESUMED) {
+		w.sent.proved = bytes[1] == 1;
 	} else if (type == MESSAGE_JOINED && len_bytes == 4) {
 		w.sent.joined = load_le32(bytes);
 	} else if (type == MESSAGE_PING) {
@@ -312,7 +332,7 @@ static void send_ctrl(uint16_t type, uint64_t d)
 	memcpy(m.digest, w.sent.digest, HASH_BYTES);
 	puppet_say(&w.puppet, type, bytes, ctrl_encode(&m, bytes));
 	if (w.puppet.last_type == CTRL_COMMIT && w.puppet.last_len >= CTRL_HEAD_BYTES + HASH_BYTES &&
-		w.sent.has_ready &&
+		w.sent.has_ready && w.sent.proved &&
 		memcmp(w.puppet.last + CTRL_HEAD_BYTES, w.host.gw.engine.dst.digest, HASH_BYTES) == 0) {
 		w.sent.committed = true;
 	}

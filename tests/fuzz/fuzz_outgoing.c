@@ -219,9 +219,11 @@ static void run(uint32_t steps, uint64_t step_us)
 		habits();
 		host_step(&w.host, &w.net, 0);
 		judge(before);
-		before = gw_owner(&w.host.gw);
 		if (w.host.gw.engine.src.scrub_begun) {
 			HOLDS(w.said.running);
+		}
+		if (gw_owner(&w.host.gw) == OWNER_GONE && !w.host.gw.engine.alive) {
+			HOLDS(w.host.vm.scrubs > 0 && !w.host.vm.scrubbing); /* SETTLED ends it, and only then */
 		}
 	}
 }
