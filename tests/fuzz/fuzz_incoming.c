@@ -343,7 +343,7 @@ static void do_load(const struct step *s)
 {
 	send_ctrl(CTRL_PREPARE, s->d & CTRL_FLAG_VERIFY_RAM);
 	for (uint32_t c = 0; c < w.puppet.channels; c++) {
-		for (uint64_t page = 0; page < HOST_PAGES; page += 240) {
+		for (uint64_t page = s->a % 2 == 0 ? 0 : 240; page < HOST_PAGES; page += 240) {
 			/* The frame names the next 240 pages of this channel from there on; some come twice. */
 			send_pages(c, page, 240, s->c, (uint8_t)s->b);
 		}
@@ -412,6 +412,7 @@ static void do_net(const struct step *s)
 	static const size_t splits[] = { 0, 1, 2, 31, 32, 33, 48, 1460 };
 
 	w.net.down = s->a % 4 == 3;
+	w.net.lose_resets = (s->a & 0x40) != 0;
 	w.net.split_max = splits[s->b % ARRAY_SIZE(splits)];
 	w.net.latency_us = 50u + s->c % 20000u;
 	if (s->a % 8 == 1 && w.net.rule_count < FAKE_RULES_MAX) {
@@ -514,6 +515,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		do_step(&s);
 	}
 	w.net.down = false;
+	w.net.lose_resets = false;
 	w.net.split_max = 0;
 	w.net.latency_us = 100;
 	fake_net_clear_rules(&w.net);

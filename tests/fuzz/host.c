@@ -134,6 +134,9 @@ void host_step(struct fuzz_host *h, struct fake_net *net, uint32_t n)
 		gw_owner(&h->gw) == OWNER_HELD);
 	HOLDS(h->vm.owner == gw_owner(&h->gw));
 	HOLDS(!net->tampered);
+	for (uint32_t i = 0; i < CHANNEL_COUNT_MAX && h->gw.session.phase == PHASE_CONTROL; i++) {
+		HOLDS(h->gw.session.channels[i].stream == STREAM_NONE); /* fenced before the answer */
+	}
 	pool_holds(&h->gw.session.pool);
 }
 
