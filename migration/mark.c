@@ -5,14 +5,14 @@ void mark_put(struct mark_store *m, const struct owner_mark *mark)
 {
 	m->next = *mark;
 	m->queued = true;
+	if (mark->kind != MARK_IN_DOUBT) {
+		m->base = *mark;
+	}
 }
 
 static bool mark_ended(struct mark_store *m, enum err err, enum mark_kind *kind, enum err *result)
 {
 	m->busy = false;
-	if (err == ERR_OK && m->storing.kind != MARK_IN_DOUBT) {
-		m->base = m->storing;
-	}
 	*kind = m->storing.kind;
 	*result = err;
 	return true;
