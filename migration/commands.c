@@ -100,12 +100,12 @@ enum err engine_migrate(struct engine *e, const char *uri, char *reason)
 	if (err != ERR_OK) {
 		return err;
 	}
-	if (e->host.ops->random(e->host.ctx, random, sizeof(random)) != ERR_OK) {
-		return refuse(reason, ERR_IO, "this host has no source of randomness");
+	attempt.source_boot = e->link.ops->boot(e->link.ctx);
+	if (attempt.source_boot == 0 || e->host.ops->random(e->host.ctx, random, sizeof(random)) != ERR_OK) {
+		return refuse(reason, ERR_IO, "this host has no source of randomness, or no identity");
 	}
 	earlier_attempt_ends(e);
 	attempt.random = load_le64(random);
-	attempt.source_boot = e->link.ops->boot(e->link.ctx);
 	(void)text_copy(attempt.vm, sizeof(attempt.vm), e->desc.name);
 	(void)text_copy(how.peer_id, sizeof(how.peer_id), e->params.tls_hostname);
 	err = e->link.ops->connect(e->link.ctx, &how, &attempt, e->hello, e->hello_bytes);
