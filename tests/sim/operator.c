@@ -371,7 +371,7 @@ static void listen_again(struct world *w)
 	struct operator *op = &w->op;
 	enum owner owner = host_owner(&w->hosts[op->to]);
 
-	if (!w->hosts[op->to].powered || w->hosts[op->to].boots == op->to_boots || !chance_one_in(&w->chance, 10)) {
+	if (!w->hosts[op->to].powered || w->hosts[op->to].boots == op->to_boots || !chance_one_in(&w->chance, 3)) {
 		return;
 	}
 	if (owner == OWNER_UNKNOWN) {

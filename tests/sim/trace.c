@@ -37,6 +37,7 @@ static uint32_t host_now;
 static enum owner states[LEDGER_HOSTS];
 static struct attempt_facts attempts[ATTEMPTS];
 static uint32_t attempt_next;
+static uint64_t last_void[LEDGER_HOSTS], last_taken[LEDGER_HOSTS]; /* since its power-on; 0: none */
 
 void trace_begin(struct world *w, struct trace_sums *s)
 {
@@ -60,6 +61,8 @@ void trace_host(uint32_t host)
 void trace_boot(uint32_t host, enum owner owner)
 {
 	states[host] = owner;
+	last_void[host] = 0;
+	last_taken[host] = 0;
 }
 
 void trace_fault(enum owner owner, enum plan_fault fault)
@@ -182,10 +185,24 @@ static void guard_destination(enum owner from, enum handover_event event, enum o
 	if (to == OWNER_VOID) {
 		must(!f->taken, "an attempt that was taken is voided");
 		f->voided = true;
+		last_void[host_now] = f->random;
 	}
 	if (to == OWNER_TAKEN || (from == OWNER_READY && to == OWNER_OWN)) {
 		f->taken = true;
+		last_taken[host_now] = f->random;
 	}
+}
+
+/* What was voided or taken last is never denied. */
+static void guard_answer(const struct sim_host *h, enum owner record, enum handover_event event)
+{
+	uint64_t random = h->gw->engine.message.random;
+
+	must(random == 0 || random != last_void[host_now] || record == OWNER_VOID, "a void attempt is denied");
+	must(random == 0 || random != last_taken[host_now] || record == OWNER_OWN || record == OWNER_TAKEN ||
+			event == HANDOVER_EV_OLD_QUESTION,
+		"an attempt that was taken is denied");
+	must(record != OWNER_VOID || facts_of(random)->voided, "an attempt is declined that was never void");
 }
 
 enum err __wrap_handover_post(enum handover_side side, enum owner *state, enum handover_event event,
@@ -210,6 +227,7 @@ enum err __wrap_handover_post(enum handover_side side, enum owner *state, enum h
 	if (state != &h->gw->engine.owner) {
 		journal_line(&world->journal, host_now, "  answers %s by its record %s", handover_event_name(event),
 			owner_name(from));
+		guard_answer(h, from, event);
 		return err; /* an old attempt is answered from its record */
 	}
 	must(from == states[host_now] || (from == OWNER_NONE && states[host_now] == OWNER_VOID),
