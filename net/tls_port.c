@@ -238,6 +238,7 @@ static enum err port_open(void *ctx, enum tls_role role, tls_id *out)
 	c->generation = (c->generation + 1u) & (UINT32_MAX >> ID_INDEX_BITS);
 	c->failure = ERR_OK;
 	c->eof = false;
+	c->closed = false;
 	c->in = c->out = (struct tls_buffer){ 0 };
 	c->peer[0] = c->reason[0] = '\0';
 	c->peer_fault = NULL;
@@ -439,6 +440,9 @@ static enum err port_write(void *ctx, tls_id id, const uint8_t *bytes, size_t le
 	if (c == NULL || (c->state != TLS_STATE_OPEN && c->state != TLS_STATE_ENDED)) {
 		return c != NULL && c->state == TLS_STATE_HANDSHAKE ? ERR_BAD_STATE : ERR_LOST;
 	}
+	if (c->closed) {
+		return ERR_LOST;
+	}
 	if (len_bytes > CTRL_MSG_BYTES) {
 		return ERR_RANGE;
 	}
@@ -463,7 +467,8 @@ static void port_close(void *ctx, tls_id id)
 {
 	struct tls_connection *c = find(ctx, id);
 
-	if (c != NULL && (c->state == TLS_STATE_OPEN || c->state == TLS_STATE_ENDED)) {
+	if (c != NULL && !c->closed && (c->state == TLS_STATE_OPEN || c->state == TLS_STATE_ENDED)) {
+		c->closed = true;
 		mbedtls_env_enter(&c->env);
 		(void)mbedtls_ssl_close_notify(&c->ssl); /* there is room for it: see port_write */
 		mbedtls_env_leave();

@@ -44,6 +44,7 @@ struct tls_connection {
 	uint32_t generation;
 	enum err failure;
 	bool eof;
+	bool closed; /* our close_notify is out or queued: RFC 8446, 6.1, nothing may follow */
 	mbedtls_ssl_context ssl;
 	struct arena arena;
 	struct mbedtls_env env;

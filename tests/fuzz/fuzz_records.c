@@ -115,7 +115,7 @@ static void load(const struct vm_record_id *id, const uint8_t *bytes, size_t len
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = { data, size };
+	struct input in = { data, size }, in_cut;
 	struct vm_record_id id;
 	uint8_t *bytes;
 
@@ -150,7 +150,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			}
 		}
 		if (how / 8 % 16 == 15) {
-			len -= MIN(len, (size_t)input_u8(&in));
+			size_t cut = input_u8(&in);
+			uint8_t *whole = bytes;
+
+			/* Exactly as long as it is said to be, so that a read beyond is seen. */
+			in_cut = (struct input){ whole, len - MIN(len, cut) };
+			len = in_cut.left;
+			bytes = input_copy(&in_cut, len);
+			free(whole);
 		}
 		load(&id, bytes, len);
 		free(bytes);

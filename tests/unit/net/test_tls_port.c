@@ -513,6 +513,32 @@ static void orderly_end_differs_from_a_cut(void **state)
 	assert_gives_back(&pair);
 }
 
+/* Found by fuzzing: a message written after close() went out behind close_notify, where a peer never reads it. */
+static void nothing_is_written_after_close_and_reading_goes_on(void **state)
+{
+	struct tls_pair pair;
+	uint8_t bytes[8], byte;
+	size_t len;
+
+	(void)state;
+	ports_load("main", "alpha", "main", "beta");
+	tls_pair_open(&pair, &source_port, &destination_port);
+	tls_pair_run(&pair, 4096, NEVER, NEVER);
+	pair.source.tls.ops->close(&source_port, pair.source.id);
+	pair.source.tls.ops->close(&source_port, pair.source.id); /* harmless */
+	assert_int_equal(
+		pair.source.tls.ops->write(&source_port, pair.source.id, (const uint8_t *)"late", 4), ERR_LOST);
+	assert_int_equal(
+		pair.destination.tls.ops->write(&destination_port, pair.destination.id, (const uint8_t *)"hello", 5),
+		ERR_OK);
+	tls_pair_run(&pair, 4096, NEVER, NEVER);
+	assert_int_equal(pair.source.tls.ops->read(&source_port, pair.source.id, bytes, sizeof(bytes), &len), ERR_OK);
+	assert_int_equal(len, 5);
+	assert_int_equal(
+		pair.destination.tls.ops->read(&destination_port, pair.destination.id, &byte, 1, &len), ERR_END);
+	assert_gives_back(&pair);
+}
+
 static void changed_record_is_lost(void **state)
 {
 	struct tls_pair pair;
@@ -660,6 +686,7 @@ int main(void)
 		cmocka_unit_test(messages_arrive_whole_and_in_order),
 		cmocka_unit_test(write_is_refused_whole_when_output_waits),
 		cmocka_unit_test(orderly_end_differs_from_a_cut),
+		cmocka_unit_test(nothing_is_written_after_close_and_reading_goes_on),
 		cmocka_unit_test(changed_record_is_lost),
 		cmocka_unit_test(connections_are_admitted_up_to_the_number_of_arenas),
 		cmocka_unit_test(exhausted_arena_is_an_error_at_every_size),
