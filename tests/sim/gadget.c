@@ -316,6 +316,12 @@ static enum err chore_poll(struct gadget *d, enum device_state after, bool reset
 		return ERR_IO;
 	}
 	if (reset) {
+		if (w->ledger.seat != d->host->index && owner_may_run(d->host->guest.owner)) {
+			struct ledger_view views[LEDGER_HOSTS]; /* the VM came here paused */
+
+			world_views(w, views);
+			ledger_look(&w->ledger, d->host->index, views, "a reset");
+		}
 		ledger_device_reset(&w->ledger, d->host->index, d->index, d->failed);
 	} else if (gadget_active(d) && w->ledger.seat == d->host->index && owner_may_run(d->host->guest.owner)) {
 		journal_violation(&w->journal, "device %u is scrubbed while %c owns the VM", d->index, "ABC"[d->host->index]);
