@@ -40,7 +40,7 @@ fake-src :=
 unit-tests :=
 host-progs :=
 fuzz-progs :=
-test-targets :=
+test-targets := test-link
 
 folders := core/base core/vm arch/aarch64 drivers migration migration/session net board/qemu-virt
 folders += tests/fake tests/unit/base tests/unit/vm tests/unit/arch tests/unit/drivers tests/unit/migration
@@ -68,6 +68,13 @@ lib: $(B)/lib/checked
 ## All tests; ends with "N passed, N failed"
 test:
 	@tools/run-tests.py all --make "$(MAKE)" test-unit $(test-targets)
+
+## The link checks on image and libraries: heap, exported and undefined symbols, stand-ins, FP/SIMD on vCPU cores; stack and size
+test-link:
+	@mkdir -p $(B)/results; echo "0 1" > $(B)/results/$@.txt
+	@$(MAKE) --no-print-directory image lib size stack
+	@echo "1 0" > $(B)/results/$@.txt
+	@echo "test-link: image and libraries are as promised"
 
 ## cmocka suites of every module that runs on the host, under ASan and UBSan
 test-unit: $(unit-progs)
@@ -100,4 +107,4 @@ $(B)/pki/stamp: tools/pki.sh $(B)/deps/stamp/host
 	@tools/pki.sh host $(@D) beta
 	@touch $@
 
-.PHONY: all image lib test test-unit test-clang pki clean help
+.PHONY: all image lib test test-link test-unit test-clang pki clean help
