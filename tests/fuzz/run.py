@@ -38,7 +38,7 @@ def run(program, name, seconds, replay):
     if kept.is_dir():
         command.append(str(kept))
     env = dict(os.environ)
-    env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=0:allocator_release_to_os_interval_ms=-1")
+    env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=0:quarantine_size_mb=32")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env,
