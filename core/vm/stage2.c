@@ -111,17 +111,17 @@ static void pool_give(struct s2_table *t, uint64_t *table)
 
 /* ---- walking ---- */
 
-/** The entry for ipa at the deepest level that exists, down to `last`. */
+/** The entry for ipa at the deepest level that exists, down to `last`. Each entry is read once, as a walker of the hardware does. */
 static uint64_t *walk(struct s2_table *t, uint64_t ipa, uint32_t last, uint32_t *level)
 {
 	uint64_t *entry = &t->cfg.root[0][0] + (ipa >> level_shift(LEVEL_FIRST));
+	uint64_t desc = desc_load(entry);
 	uint32_t at = LEVEL_FIRST;
 
-	while (at < last && is_table(desc_load(entry), at)) {
-		uint64_t *table = table_of(desc_load(entry));
-
+	while (at < last && is_table(desc, at)) {
 		at++;
-		entry = &table[(ipa >> level_shift(at)) % S2_ENTRIES];
+		entry = &table_of(desc)[(ipa >> level_shift(at)) % S2_ENTRIES];
+		desc = desc_load(entry);
 	}
 	*level = at;
 	return entry;

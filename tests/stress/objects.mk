@@ -10,7 +10,7 @@ $(B)/host-tsan/%: %.c | $(stamp-host)
 	@echo "  LD [host-tsan] $*"
 	$(Q)$(HOST_CC) $(CFLAGS-common) $(WARNINGS) -O1 -fsanitize=thread -o $@ $(filter %.c,$^) -lcmocka -lpthread
 
-# Not part of make test: stress_dirty_log does not end within its time limit on two busy cores (docs/testing.md).
+test-targets += test-race
 
 ## Dirty log and ring between threads, under ThreadSanitizer
 test-race: $(stress-progs)

@@ -32,6 +32,7 @@
 struct pe {
 	uint64_t tlb[PAGES];		/* descriptor as last walked; 0: nothing. This thread's own */
 	uint32_t asked, done;		/* invalidations; atomic */
+	uint32_t halted;		/* the value of halt it stopped for; atomic */
 	uint32_t random;
 	bool outside;			/* not in the guest: it has no TLB to drop; atomic */
 	uint64_t stores, faults, refused;
@@ -45,7 +46,8 @@ static uint64_t log_words[BITMAP_WORDS(PAGES)];
 static uint64_t map[BITMAP_WORDS(PAGES)];
 static uint64_t memory[PAGES], copy[PAGES];
 static struct pe pes[PES];
-static uint32_t halt, quit, halted;	/* atomic */
+static uint32_t halt;	/* counts stops and goes: odd, stand still. A count, as a vCPU may sleep through a whole go; atomic */
+static uint32_t quit;	/* atomic */
 static _Thread_local struct pe *self;
 
 /* ---- what core/vm asks of a CPU ---- */
@@ -184,12 +186,13 @@ static void *vcpu(void *arg)
 	while (!__atomic_load_n(&quit, __ATOMIC_ACQUIRE)) {
 		uint32_t r = random_next(pe);
 		uint64_t page = (r & 3) != 0 ? r / 4 % HOT_PAGES : r / 4 % PAGES;
+		uint32_t stop = __atomic_load_n(&halt, __ATOMIC_ACQUIRE);
 
 		obey_invalidations(pe);
-		if (__atomic_load_n(&halt, __ATOMIC_ACQUIRE)) {
+		if ((stop & 1) != 0) {
 			leave_guest(pe);
-			__atomic_fetch_add(&halted, 1u, __ATOMIC_RELEASE);
-			while (__atomic_load_n(&halt, __ATOMIC_ACQUIRE) && !__atomic_load_n(&quit, __ATOMIC_ACQUIRE)) {
+			__atomic_store_n(&pe->halted, stop, __ATOMIC_RELEASE);
+			while (__atomic_load_n(&halt, __ATOMIC_ACQUIRE) == stop && !__atomic_load_n(&quit, __ATOMIC_ACQUIRE)) {
 				sched_yield();
 			}
 			enter_guest(pe);
@@ -232,13 +235,23 @@ static void send_all(void)
 	}
 }
 
+static void stop_vcpus(void)
+{
+	uint32_t stop = __atomic_add_fetch(&halt, 1u, __ATOMIC_ACQ_REL);
+
+	for (uint32_t i = 0; i < PES; i++) {
+		while (__atomic_load_n(&pes[i].halted, __ATOMIC_ACQUIRE) != stop) {
+			sched_yield();
+		}
+	}
+}
+
 /* True when the copy is whole. The vCPUs are threads: no assertion leaves before they are joined. */
 static bool cycle(void)
 {
 	struct dirty tracker = dirty_log_tracker(&dirty);
 	bool whole = true;
 
-	__atomic_store_n(&halt, 0u, __ATOMIC_RELEASE);
 	if (tracker.ops->start(tracker.ctx) != ERR_OK) {
 		return false;
 	}
@@ -249,11 +262,7 @@ static bool cycle(void)
 		send_all();
 		sched_yield();
 	}
-	__atomic_store_n(&halted, 0u, __ATOMIC_RELAXED);
-	__atomic_store_n(&halt, 1u, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&halted, __ATOMIC_ACQUIRE) != PES) {
-		sched_yield();
-	}
+	stop_vcpus();
 	whole &= harvest_all();
 	send_all();
 	for (uint32_t page = 0; page < PAGES; page++) {
@@ -263,7 +272,7 @@ static bool cycle(void)
 			whole = false;
 		}
 	}
-	__atomic_store_n(&halt, 0u, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&halt, 1u, __ATOMIC_RELEASE);
 	tracker.ops->stop(tracker.ctx);		/* pages become blocks again under the running vCPUs */
 	return whole;
 }
