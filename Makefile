@@ -42,7 +42,7 @@ host-progs :=
 fuzz-progs :=
 test-targets := test-link
 
-folders := core/base core/vm arch/aarch64 drivers migration migration/session net board/qemu-virt
+folders := core/base core/vm arch/aarch64 drivers migration migration/session migration/control net board/qemu-virt
 folders += tests/fake tests/unit/base tests/unit/vm tests/unit/arch tests/unit/drivers tests/unit/migration
 folders += tests/unit/session tests/unit/net tests/unit/qmp tests/unit/board tests/sim tests/net tests/guest tests/board tests/model
 folders += tests/fuzz tests/stress

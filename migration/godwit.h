@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "migration/engine_ctx.h"
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 #include "migration/session/session.h"
 
 /** Words of bitmap memory for a VM of that many 4 KiB pages (two bits for each page). */

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
-# QMP and the human monitor.
-engine-src += migration/json.c migration/json_out.c
-engine-src += migration/qmp.c migration/qmp_commands.c migration/qmp_params.c migration/qmp_migrate.c migration/monitor.c
-
 # The engine.
 engine-src += migration/handover.c migration/ctrl.c migration/geometry.c migration/mark.c migration/uri.c migration/params.c
 engine-src += migration/ram.c migration/rounds.c migration/digest.c migration/totals.c migration/vmstate.c

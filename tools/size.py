@@ -10,13 +10,13 @@ their fixed part of RAM (docs/memory-map.md, section 3).
 """
 
 import collections
-import re
 import subprocess
 import sys
 
 import linkmap
 
 COLUMNS = ("text", "rodata", "data", "bss")
+# migration/control, the operators' QMP and human monitor, stands beside the engine.
 ENGINE = ("migration", "migration/session")
 ENGINE_TEXT_MAX = 80 * 1024
 
@@ -25,15 +25,6 @@ RAM_FIXED = ("gw", "tls_port", "transport")
 RAM_LWIP = "memp_memory_"
 RAM_LINK = ("memp_memory_PBUF_POOL_base", "net")
 RAM_FIXED_MAX = 2 * 1024 * 1024
-
-
-# QMP and the human monitor are operators' tools beside the engine: counted, in a row of their own.
-MONITOR = re.compile(r"/migration/(qmp\w*|json\w*|monitor)\.o$")
-
-
-def row(obj):
-    """The table's row of an object file: its folder, but for the monitors."""
-    return "migration: QMP, monitor" if MONITOR.search(obj) else linkmap.folder(obj)
 
 
 def ram(elf):
@@ -58,7 +49,7 @@ def main():
     table = collections.defaultdict(collections.Counter)
     for output, _, _, size, obj in linkmap.pieces(sys.argv[1]):
         if output in kinds:
-            table[row(obj)][kinds[output]] += size
+            table[linkmap.folder(obj)][kinds[output]] += size
 
     packages = ("mbedTLS", "lwIP", "newlib", "libgcc", "other")
     order = sorted(name for name in table if name not in packages) + [name for name in packages if name in table]

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_QMP_CLIENT_H
 #define TESTS_UNIT_QMP_CLIENT_H
 
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 #include "tests/fake/fake_engine.h"
 
 #define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 2, \"minor\": 0, \"major\": 10}, " \

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 #include "tests/fake/fake_engine.h"
 
 #define IDLE_LIMIT_MS	60000

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "migration/json.h"
+#include "migration/control/json.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 #include "tests/fake/fake_engine.h"
 
 static struct engine engine;

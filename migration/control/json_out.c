@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-#include "migration/json.h"
+#include "migration/control/json.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /**
  * QMP and the human monitor of one slot: bytes in, bytes out, no transport of its own.
- * Implemented in migration/qmp.c and migration/monitor.c.
+ * Implemented in migration/control/qmp.c and migration/control/monitor.c.
  */
 #ifndef MIGRATION_MONITOR_H
 #define MIGRATION_MONITOR_H
@@ -12,7 +12,7 @@
 
 #include "core/base/limits.h"
 #include "migration/engine.h"
-#include "migration/json.h"
+#include "migration/control/json.h"
 
 /** Largest answer of the human monitor. */
 #define MONITOR_TEXT_BYTES	2048u

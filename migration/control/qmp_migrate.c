@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* migrate, its relatives, and query-migrate with QEMU's MigrationInfo. */
-#include "migration/qmp_call.h"
+#include "migration/control/qmp_call.h"
 
 #include "core/base/addr.h"
 #include "core/base/fmt.h"

@@ -6,13 +6,13 @@
  * is lost. A value that cannot be followed any more (too long, too deep, broken) is answered at
  * once and the rest of its line skipped; the connection stays up.
  */
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "core/base/fmt.h"
-#include "migration/qmp_call.h"
+#include "migration/control/qmp_call.h"
 
 /* Room that one byte of input may need: one reply, and one error of a stray value before it. */
 #define INPUT_ROOM_BYTES	(QMP_REPLY_BYTES + 512u)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* Migration parameters and capabilities in QMP: one table each, read for setting and for asking. */
-#include "migration/qmp_call.h"
+#include "migration/control/qmp_call.h"
 
 #include "core/base/fmt.h"
 #include "core/base/text.h"

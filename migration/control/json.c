@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #define MIGRATION_JSON_CODE
-#include "migration/json.h"
+#include "migration/control/json.h"
 
 #include "core/base/text.h"
 

@@ -5,7 +5,7 @@
 #ifndef MIGRATION_QMP_CALL_H
 #define MIGRATION_QMP_CALL_H
 
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 
 /** What qapi calls the errors. */
 #define QMP_GENERIC_ERROR	"GenericError"
@@ -61,14 +61,14 @@ void qmp_version_write(struct json_out *out);
 /** Word of QEMU's RunState for where the VM is, and whether it runs. */
 const char *qmp_run_state_name(const struct engine *engine, const struct migration_info *info);
 
-/* migration/qmp_migrate.c */
+/* migration/control/qmp_migrate.c */
 void qmp_migrate(struct qmp_call *call);
 void qmp_migrate_incoming(struct qmp_call *call);
 void qmp_migrate_cancel(struct qmp_call *call);
 void qmp_query_migrate(struct qmp_call *call);
 void qmp_migrate_resolve(struct qmp_call *call);
 
-/* migration/qmp_params.c */
+/* migration/control/qmp_params.c */
 #define QMP_PARAM_ARGS 12u
 extern const struct qmp_arg qmp_param_args[QMP_PARAM_ARGS];
 extern const struct qmp_arg qmp_cap_args[1];

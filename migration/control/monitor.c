@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* The human monitor: one line in, one text out. Words are those of QEMU's HMP. */
-#include "migration/monitor.h"
+#include "migration/control/monitor.h"
 
 #include <stdarg.h>
 
 #include "core/base/addr.h"
 #include "core/base/fmt.h"
 #include "core/base/text.h"
-#include "migration/qmp_call.h"
+#include "migration/control/qmp_call.h"
 
 #define WORDS_MAX	4u
 #define WORD_BYTES	64u

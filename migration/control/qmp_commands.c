@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* The table of QMP commands, their arguments, and those commands that are not about migration. */
-#include "migration/qmp_call.h"
+#include "migration/control/qmp_call.h"
 
 #include "core/base/fmt.h"
 #include "core/base/text.h"
