@@ -286,11 +286,13 @@ static enum err job_poll(struct edu *edu)
 	}
 	if (err == ERR_OK) {
 		measure(edu, now_us);
+		device_transfer_arc(&edu->transfer, edu->job_from, edu->job_to);
 		edu->state = edu->job_to;
 	} else {
 		edu->state = state_after_failure(edu);
 	}
 	if (edu->state == DEVICE_ERROR) {
+		edu->transfer.now = 0;
 		/* Nothing more reaches memory or the guest. */
 		(void)!edu->config.ops->command(edu->config.ctx, false, false);
 	}
@@ -378,6 +380,17 @@ static enum err op_state_poll(void *ctx, enum device_state *now)
 	*now = edu->state;
 	spin_unlock(&edu->lock);
 	return err;
+}
+
+static uint64_t op_transfer(void *ctx)
+{
+	struct edu *edu = ctx;
+	uint64_t number;
+
+	spin_lock(&edu->lock);
+	number = edu->transfer.now;
+	spin_unlock(&edu->lock);
+	return number;
 }
 
 static enum err op_read(void *ctx, uint8_t *out, size_t cap_bytes, size_t *len_bytes)
@@ -491,6 +504,7 @@ static enum err wipe_begin(struct edu *edu, enum device_state to)
 	enum err err;
 
 	spin_lock(&edu->lock);
+	edu->transfer.now = 0;
 	err = command_set(edu, false, false);
 	if (err == ERR_OK) {
 		job_begin(edu, EDU_JOB_WIPE, to);
@@ -531,6 +545,7 @@ const struct device_ops edu_device_ops = {
 	.describe = op_describe,
 	.state_begin = op_state_begin,
 	.state_poll = op_state_poll,
+	.transfer = op_transfer,
 	.read = op_read,
 	.write = op_write,
 	.data_size = op_data_size,

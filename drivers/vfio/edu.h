@@ -104,6 +104,7 @@ struct edu {
 	struct spinlock lock;
 	struct edu_config config;
 	enum device_state state;
+	struct device_transfer transfer;
 
 	enum edu_job job;
 	uint32_t job_step;

@@ -66,15 +66,20 @@ static enum err arrive(struct fake_device *d)
 	enum device_state from = d->now;
 
 	if (d->failure != FAKE_FAIL_NONE && d->fail_from == from && d->fail_to == d->to) {
-		d->now = d->failure == FAKE_FAIL_ERROR ? DEVICE_ERROR : from;
+		if (d->failure == FAKE_FAIL_ERROR) {
+			d->now = DEVICE_ERROR;
+			d->transfer.now = 0;
+		}
 		d->failure = FAKE_FAIL_NONE;
 		return ERR_IO;
 	}
 	if (from == DEVICE_RESUMING && image_check(d) != ERR_OK) {
 		d->now = DEVICE_ERROR;
+		d->transfer.now = 0;
 		return ERR_BAD_RECORD;
 	}
 	d->now = d->to;
+	device_transfer_arc(&d->transfer, from, d->to);
 	if (d->to == DEVICE_STOP_COPY || d->to == DEVICE_RESUMING) {
 		d->at = 0;
 	}
@@ -99,6 +104,11 @@ static enum err state_poll(void *ctx, enum device_state *now)
 	}
 	*now = d->now;
 	return err;
+}
+
+static uint64_t transfer(void *ctx)
+{
+	return ((struct fake_device *)ctx)->transfer.now;
 }
 
 static enum err image_read(void *ctx, uint8_t *out, size_t cap_bytes, size_t *len_bytes)
@@ -156,6 +166,7 @@ static struct dirty log_of(void *ctx)
 static enum err chore_begin(struct fake_device *d)
 {
 	d->arc_open = false;
+	d->transfer.now = 0;
 	d->chore_left = 2;
 	return ERR_OK;
 }
@@ -204,6 +215,7 @@ struct device fake_device(struct fake_device *d)
 		.describe = describe,
 		.state_begin = state_begin,
 		.state_poll = state_poll,
+		.transfer = transfer,
 		.read = image_read,
 		.write = image_write,
 		.data_size = data_size,

@@ -18,6 +18,7 @@ enum fake_device_failure { FAKE_FAIL_NONE, FAKE_FAIL_STAY, FAKE_FAIL_ERROR };
 struct fake_device {
 	struct device_desc desc;
 	enum device_state now, to;
+	struct device_transfer transfer;
 	bool arc_open;
 	uint32_t arc_polls, left; /* polls of one arc; of the open one */
 	uint32_t last_hops;

@@ -136,16 +136,21 @@ static enum err arrive(struct gadget *d)
 
 	if (d->arc_fault != FAULT_COUNT) {
 		d->failed = true;
-		d->now = d->arc_fault == FAULT_DEV_FAIL ? d->now : DEVICE_ERROR;
+		if (d->arc_fault != FAULT_DEV_FAIL) {
+			d->now = DEVICE_ERROR;
+			d->transfer.now = 0;
+		}
 		return ERR_IO;
 	}
 	if (d->now == DEVICE_RESUMING) {
 		if (d->at == 0) { /* nothing was loaded: back to where it was */
+			device_transfer_arc(&d->transfer, d->now, d->to);
 			d->now = d->to;
 			return ERR_OK;
 		}
 		if (!image_valid(d)) {
 			d->failed = true;
+			d->transfer.now = 0;
 			d->now = DEVICE_ERROR;
 			return ERR_BAD_RECORD;
 		}
@@ -155,6 +160,7 @@ static enum err arrive(struct gadget *d)
 	if (gadget_active(d) && d->to == DEVICE_STOP) {
 		ledger_stands(&w->ledger, d->host->index);
 	}
+	device_transfer_arc(&d->transfer, d->now, d->to);
 	d->now = d->to;
 	d->worked_us = w->now_us;
 	if (d->to == DEVICE_STOP_COPY) {
@@ -180,6 +186,11 @@ static enum err state_poll(void *ctx, enum device_state *now)
 	}
 	*now = d->now;
 	return err;
+}
+
+static uint64_t transfer(void *ctx)
+{
+	return ((struct gadget *)ctx)->transfer.now;
 }
 
 /* ---- image ---- */
@@ -299,6 +310,7 @@ static struct dirty log_of(void *ctx)
 static enum err chore_begin(struct gadget *d)
 {
 	d->arc_open = false;
+	d->transfer.now = 0;
 	d->chore_us = d->host->world->now_us + chance_below(&d->host->chance, plan_of(d)->arc_us + 1);
 	return ERR_OK;
 }
@@ -355,6 +367,7 @@ struct device gadget_device(struct gadget *d)
 		.describe = describe,
 		.state_begin = state_begin,
 		.state_poll = state_poll,
+		.transfer = transfer,
 		.read = image_read,
 		.write = image_write,
 		.data_size = data_size,

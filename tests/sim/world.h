@@ -50,6 +50,7 @@ struct gadget {
 	uint32_t index;
 	struct device_desc desc;
 	enum device_state now, to;
+	struct device_transfer transfer;
 	bool arc_open;
 	uint64_t arc_us;
 	uint32_t arc_fault; /* enum plan_fault; FAULT_COUNT: none */
