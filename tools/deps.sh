@@ -3,10 +3,10 @@
 #
 # Installs what Debian packages give, and fetches and builds the rest below build/deps.
 #
-#   tools/deps.sh GROUP...      groups: host cross packages qemu model lint coverage all
+#   tools/deps.sh GROUP...      groups: host cross packages qemu model lint coverage linux all
 #
 # Only what is missing is installed, by name, and only then is root needed (directly or through sudo).
-# GODWIT_DEPS=/folder holds files of tools/deps.lock that are then not downloaded.
+# GODWIT_DEPS=/folder holds files of tools/deps.lock and tools/guest.lock that are then not downloaded.
 # Each finished group leaves build/deps/stamp/GROUP, so that a second call costs nothing.
 set -euo pipefail
 
@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 deps=$root/build/deps
 lock=$root/tools/deps.lock
+guest_lock=$root/tools/guest.lock
 mkdir -p "$deps/stamp" "$deps/dl" "$deps/src" "$deps/include"
 
 say() { echo "deps: $*"; }
@@ -150,19 +151,33 @@ fetch_one() {
 
 # fetch_by_index SHA FILE: ask the archive's own index, for mirrors whose layout is not the usual one.
 fetch_by_index() {
-	local sha=$1 file=$2 name=${2%%_*} dir=$deps/apt origin
+	local sha=$1 file=$2 name=${2%%_*} dir=$deps/apt origin got
+	local sources=("deb trixie" "deb-src trixie") options=()
+	case $file in
+	*_arm64.deb)
+		# The guest's own architecture, with a package state of its own: nothing of it is installed here.
+		sources=("deb bookworm" "deb bookworm-security")
+		mkdir -p "$dir"
+		: >"$dir/status"
+		options=(-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status="$dir/status")
+		;;
+	esac
 	for origin in $(apt_origins); do
-		private_sources "$dir" "$origin" "deb trixie" "deb-src trixie"
-		private_apt "$dir" apt-get -qq update >"$deps/fetch.log" 2>&1 || continue
+		private_sources "$dir" "$origin" "${sources[@]}"
+		# An origin need not have every suite: what it has is taken.
+		private_apt "$dir" apt-get "${options[@]}" -qq update >"$deps/fetch.log" 2>&1 || true
+		rm -rf "$dir/get"
 		mkdir -p "$dir/get"
 		(cd "$dir/get" && case $file in
-			*.deb) private_apt "$dir" apt-get download "$name" ;;
+			*.deb) private_apt "$dir" apt-get "${options[@]}" download "$name" ;;
 			*) private_apt "$dir" apt-get source --download-only "$name" ;;
 			esac) >>"$deps/fetch.log" 2>&1 || true	# upstream's file may be there although another is missing
-		if [ -f "$dir/get/$file" ] && sha_ok "$dir/get/$file" "$sha"; then
-			mv "$dir/get/$file" "$deps/dl/$file"
-			return 0
-		fi
+		for got in "$dir"/get/*; do
+			if [ -f "$got" ] && sha_ok "$got" "$sha"; then
+				mv "$got" "$deps/dl/$file"
+				return 0
+			fi
+		done
 	done
 	return 1
 }
@@ -175,8 +190,8 @@ fetch_part() {
 			fetched=$deps/dl/$file
 			return 0
 		fi
-	done <"$lock"
-	die "could not obtain '$1' (tools/deps.lock) from any archive this machine uses; put the file into a folder and" \
+	done < <(cat "$lock" "$guest_lock")
+	die "could not obtain '$1' (tools/*.lock) from any archive this machine uses; put the file into a folder and" \
 		"pass GODWIT_DEPS=/that/folder; last attempt: $(tail -n 1 "$deps/fetch.log" 2>/dev/null)"
 }
 
@@ -238,7 +253,9 @@ group_cross() {
 	for tool in $newlib_tools; do
 		from=$tool
 		[ "$tool" != cc ] || from=gcc
-		ln -s "$(command -v "aarch64-linux-gnu-$from")" "$deps/bin/aarch64-none-elf-$tool"
+		# Not a link: what is found in PATH may go by the name it is called by.
+		printf '#!/bin/sh\nexec aarch64-linux-gnu-%s "$@"\n' "$from" >"$deps/bin/aarch64-none-elf-$tool"
+		chmod +x "$deps/bin/aarch64-none-elf-$tool"
 	done
 	(
 		export PATH=$deps/bin:$PATH MAKEINFO=true
@@ -310,9 +327,27 @@ group_coverage() {
 	install_wanted
 }
 
+# Debian's arm64 kernel, its e1000e module and a static shell, for the guest.
+group_linux() {
+	local out=$deps/linux
+	want xz-utils have_cmd xz
+	install_wanted
+	rm -rf "$out" "$deps/unpack"
+	mkdir -p "$out" "$deps/unpack"
+	fetch_part linux
+	dpkg-deb --fsys-tarfile "$fetched" |
+		tar -x -C "$deps/unpack" --wildcards './boot/vmlinuz-*' './lib/modules/*/e1000e.ko'
+	fetch_part busybox
+	dpkg-deb --fsys-tarfile "$fetched" | tar -x -C "$deps/unpack" ./bin/busybox
+	mv "$deps"/unpack/boot/vmlinuz-* "$out/vmlinuz"
+	find "$deps/unpack" -name e1000e.ko -exec mv {} "$out/" \;
+	mv "$deps/unpack/bin/busybox" "$out/"
+	rm -rf "$deps/unpack"
+}
+
 # ---- main -----------------------------------------------------------------------------------------------------------
 
-groups="host cross packages qemu model lint coverage"
+groups="host cross packages qemu model lint coverage linux"
 [ $# -gt 0 ] || die "usage: tools/deps.sh GROUP...   groups: $groups all"
 [ "$*" != all ] || set -- $groups
 for group in "$@"; do
@@ -321,7 +356,9 @@ for group in "$@"; do
 	*) die "no such group: $group (there are: $groups all)" ;;
 	esac
 	stamp=$deps/stamp/$group
-	[ ! -f "$stamp" ] || [ "$lock" -nt "$stamp" ] || continue
+	pins=$lock
+	[ "$group" != linux ] || pins=$guest_lock
+	[ ! -f "$stamp" ] || [ "$pins" -nt "$stamp" ] || continue
 	"group_$group"
 	touch "$stamp"
 	say "$group: ready"

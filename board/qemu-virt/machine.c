@@ -63,6 +63,14 @@ enum err machine_file(const char *name, uint8_t *out, size_t cap_bytes, size_t *
 	return err;
 }
 
+enum err machine_file_begin(const char *name, uint8_t *out, uint32_t len_bytes)
+{
+	struct fw_cfg_file file;
+	enum err err = has_files ? fw_cfg_find(&files, name, &file) : ERR_END;
+
+	return err == ERR_OK ? fw_cfg_read_at(&files, &file, 0, out, len_bytes) : err;
+}
+
 enum err machine_random(uint8_t *out, size_t len_bytes)
 {
 	if (rndr_present()) {

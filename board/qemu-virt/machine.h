@@ -19,6 +19,8 @@
 void machine_init(void);
 /** A whole fw_cfg file; ERR_END: not there; ERR_FULL: longer than cap_bytes. */
 MUST_CHECK enum err machine_file(const char *name, uint8_t *out, size_t cap_bytes, size_t *len_bytes);
+/** The first len_bytes of a file. ERR_END: not there; ERR_RANGE: shorter. */
+MUST_CHECK enum err machine_file_begin(const char *name, uint8_t *out, uint32_t len_bytes);
 /** Cryptographic randomness: RNDRRS, else virtio-rng. ERR_UNSUPPORTED when there is neither. */
 MUST_CHECK enum err machine_random(uint8_t *out, size_t len_bytes);
 /** Seconds since 1970; ERR_UNSUPPORTED without a clock. */

@@ -8,6 +8,7 @@
 #include "arch/aarch64/traps.h"
 #include "board/qemu-virt/config.h"
 #include "board/qemu-virt/fdt.h"
+#include "board/qemu-virt/guest.h"
 #include "board/qemu-virt/machine.h"
 #include "board/qemu-virt/passthrough.h"
 #include "board/qemu-virt/selftest_smmu.h"
@@ -22,8 +23,6 @@
 #include "drivers/gicv3/gicv3.h"
 #include "drivers/pl011/pl011.h"
 
-#define GUEST_IMAGE_BYTES_MAX 0x100000u
-
 void boot_primary(uint64_t dtb_pa);
 
 static struct pl011 console_uart;
@@ -31,7 +30,6 @@ static struct gicv3 gic;
 static struct fdt_facts facts;
 static struct board_config config;
 static uint8_t config_text[CONFIG_FILE_BYTES_MAX];
-static uint8_t guest_image[GUEST_IMAGE_BYTES_MAX] __attribute__((aligned(8)));
 
 static size_t console_uart_write(void *ctx, const uint8_t *bytes, size_t len_bytes)
 {
@@ -90,20 +88,6 @@ static void give_device(void)
 	must("device of the slot", err);
 }
 
-static void load_guest(void)
-{
-	size_t len_bytes = 0;
-	enum err err = machine_file("opt/godwit/guest", guest_image, sizeof(guest_image), &len_bytes);
-
-	if (err == ERR_END) {
-		must("guest from -initrd", slot_boot(&slot0, (const uint8_t *)(uintptr_t)facts.initrd_start,
-						     facts.initrd_end - facts.initrd_start));
-		return;
-	}
-	must("opt/godwit/guest", err);
-	must("guest", slot_boot(&slot0, guest_image, len_bytes));
-}
-
 void boot_primary(uint64_t dtb_pa)
 {
 	core_init_first();
@@ -126,7 +110,7 @@ void boot_primary(uint64_t dtb_pa)
 	must("slot", slot_init(&slot0, &config, &facts, &gic));
 	give_device();
 	if (config.autostart) {
-		load_guest();
+		must("guest", guest_load(&slot0, &facts));
 	}
 	must("service", service_init(&(struct service_config){
 				.board = &config, .slot = &slot0, .passthrough = &passthrough, .gic = &gic, .console = &console_uart }));

@@ -21,13 +21,6 @@
 #define SLOT_PAGES_MAX	    (SLOT_RAM_BYTES_MAX / PAGE_BYTES)
 #define SLOT_S2_POOL	    (SLOT_PAGES_MAX / PAGES_PER_BLOCK + 16u) /* all of RAM in pages, and BARs */
 
-/* Linux arm64 Image header. */
-#define IMAGE_TEXT_OFFSET   8u
-#define IMAGE_SIZE	    16u
-#define IMAGE_MAGIC_AT	    56u
-#define IMAGE_MAGIC	    0x644D5241u
-#define IMAGE_HEADER	    64u
-
 struct slot slot0;
 
 static s2_page slot_s2_root[S2_ROOT_PAGES] __attribute__((aligned(S2_ROOT_PAGES * PAGE_BYTES)));
@@ -146,29 +139,4 @@ enum err slot_init(struct slot *s, const struct board_config *config, const stru
 		err = core_start(core, facts->cpu_mpidr[core], vcpu_core_main, &s->vm.vcpu[i]);
 	}
 	return err;
-}
-
-/* ---- a guest ---- */
-
-enum err slot_boot(struct slot *s, const uint8_t *image, size_t len_bytes)
-{
-	uint64_t offset = 0;
-	enum err err;
-
-	if (len_bytes < IMAGE_HEADER) {
-		return ERR_RANGE;
-	}
-	if (load_le32(image + IMAGE_MAGIC_AT) == IMAGE_MAGIC) {
-		offset = load_le64(image + IMAGE_TEXT_OFFSET);
-	}
-	if (offset >= s->vm.page_count * PAGE_BYTES) {
-		return ERR_RANGE;
-	}
-	err = vm_ram_write(&s->vm, VM_RAM_IPA + offset, image, len_bytes);
-	if (err != ERR_OK) {
-		return err;
-	}
-	vm_reset(&s->vm, VM_RAM_IPA + offset, 0);
-	vm_owner_set(&s->vm, OWNER_OWN);
-	return ERR_OK;
 }

@@ -28,8 +28,6 @@ extern struct slot slot0;
  */
 MUST_CHECK enum err slot_init(
 	struct slot *s, const struct board_config *config, const struct fdt_facts *facts, struct gicv3 *gic);
-/** Put a guest image into RAM and make vCPU 0 start there, as its owner. ERR_RANGE: it does not fit. */
-MUST_CHECK enum err slot_boot(struct slot *s, const uint8_t *image, size_t len_bytes);
 /** Deliver a physical SPI, level, as the same SPI of the guest's. Before the VM first runs. */
 MUST_CHECK enum err slot_irq_link(struct slot *s, uint32_t intid);
 

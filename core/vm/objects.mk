@@ -9,3 +9,4 @@ vm-src += core/vm/vgic.c core/vm/vgic_lr.c core/vm/vgic_regs.c core/vm/vgic_reco
 vm-src += core/vm/vpl011.c
 vm-src += core/vm/vpci.c
 vm-src += core/vm/vpsci.c
+vm-src += core/vm/fdt_write.c core/vm/guest_tree.c

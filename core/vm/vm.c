@@ -231,19 +231,39 @@ uint8_t *vm_page(const struct vm_slot *vm, uint64_t page)
 	return (uint8_t *)(uintptr_t)(vm->cfg.ram.v + page * PAGE_BYTES);
 }
 
-enum err vm_ram_write(struct vm_slot *vm, uint64_t at, const uint8_t *bytes, size_t len_bytes)
+uint8_t *vm_ram_span(const struct vm_slot *vm, uint64_t at, uint64_t len_bytes)
 {
 	uint64_t first, last;
+
+	if (len_bytes == 0 || at + len_bytes < at || !vm_ram_page(vm, at, &first) ||
+		!vm_ram_page(vm, at + len_bytes - 1, &last)) {
+		return NULL;
+	}
+	return (uint8_t *)(uintptr_t)(vm->cfg.ram.v + (at - VM_RAM_IPA));
+}
+
+void vm_ram_written(struct vm_slot *vm, uint64_t at, uint64_t len_bytes)
+{
+	uint64_t first = (at - VM_RAM_IPA) / PAGE_BYTES;
+	uint64_t last = (at + len_bytes - 1 - VM_RAM_IPA) / PAGE_BYTES;
+
+	ASSERT(last < vm->page_count);
+	arch_page_written(vm_page(vm, first), (last - first + 1) * PAGE_BYTES);
+	dirty_log_mark(&vm->dirty, first, last - first + 1);
+}
+
+enum err vm_ram_write(struct vm_slot *vm, uint64_t at, const uint8_t *bytes, size_t len_bytes)
+{
+	uint8_t *ram = vm_ram_span(vm, at, len_bytes);
 
 	if (len_bytes == 0) {
 		return ERR_OK;
 	}
-	if (at + len_bytes < at || !vm_ram_page(vm, at, &first) || !vm_ram_page(vm, at + len_bytes - 1, &last)) {
+	if (ram == NULL) {
 		return ERR_RANGE;
 	}
-	memcpy((uint8_t *)(uintptr_t)(vm->cfg.ram.v + (at - VM_RAM_IPA)), bytes, len_bytes);
-	arch_page_written(vm_page(vm, first), (last - first + 1) * PAGE_BYTES);
-	dirty_log_mark(&vm->dirty, first, last - first + 1);
+	memcpy(ram, bytes, len_bytes);
+	vm_ram_written(vm, at, len_bytes);
 	return ERR_OK;
 }
 

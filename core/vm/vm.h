@@ -137,6 +137,10 @@ void vm_kick_pending(struct vm_slot *vm);
 bool vm_ram_page(const struct vm_slot *vm, uint64_t ipa, uint64_t *page);
 /** Hypervisor's view of RAM. page below page_count. */
 uint8_t *vm_page(const struct vm_slot *vm, uint64_t page);
+/** Hypervisor's view of len_bytes (not 0) of RAM from an IPA; NULL when they are not all RAM. */
+uint8_t *vm_ram_span(const struct vm_slot *vm, uint64_t ipa, uint64_t len_bytes);
+/** They were written for the guest: cleaned, marked dirty. The span is inside RAM, len_bytes not 0. */
+void vm_ram_written(struct vm_slot *vm, uint64_t ipa, uint64_t len_bytes);
 /** Copy into RAM for the guest: cleaned, marked dirty after the write. ERR_RANGE outside RAM. */
 MUST_CHECK enum err vm_ram_write(struct vm_slot *vm, uint64_t ipa, const uint8_t *bytes, size_t len_bytes);
 

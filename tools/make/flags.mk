@@ -12,10 +12,15 @@ $(DEPS)/stamp/%: tools/deps.lock
 	@tools/deps.sh $*
 	@touch $@
 
+$(DEPS)/stamp/linux: tools/guest.lock
+	@tools/deps.sh linux
+	@touch $@
+
 stamp-host := $(DEPS)/stamp/host
 stamp-cross := $(DEPS)/stamp/cross
 stamp-packages := $(DEPS)/stamp/packages
 stamp-lint := $(DEPS)/stamp/lint
+stamp-linux := $(DEPS)/stamp/linux
 
 # A variable that may not be set reads "make Q=" for the commands themselves.
 Q := @
