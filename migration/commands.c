@@ -224,9 +224,10 @@ enum err engine_vm_cont(struct engine *e, char *reason)
 static enum err resolve_event(
 	struct engine *e, const struct resolve *how, enum handover_side *side, enum handover_event *event, char *reason)
 {
-	*side = how->action == RESOLVE_RECALL || how->action == RESOLVE_TAKE_BACK || e->owner == OWNER_UNKNOWN
-			? HANDOVER_SRC
-			: HANDOVER_DST;
+	*side = how->action == RESOLVE_TAKE ||
+				(how->action == RESOLVE_DISCARD && e->owner != OWNER_UNKNOWN && e->owner != OWNER_GONE)
+			? HANDOVER_DST
+			: HANDOVER_SRC;
 	switch (how->action) {
 	case RESOLVE_RECALL:
 		*event = HANDOVER_EV_RECALL;
@@ -238,7 +239,20 @@ static enum err resolve_event(
 				"this may be the last image: ask the source (query-migrate there), then repeat with "
 				"force");
 		}
+		if (e->owner == OWNER_GONE && !e->alive) {
+			return refuse(reason, ERR_BAD_STATE, "nothing is left to discard");
+		}
+		if (e->owner == OWNER_GONE && !e->src.running_seen && !how->force) {
+			return refuse(reason, ERR_REFUSED,
+				"this may be the last image: the destination has not said that the VM runs; repeat with "
+				"force");
+		}
 		return ERR_OK;
+	case RESOLVE_ASK:
+		*event = HANDOVER_EV_ASK;
+		return e->alive || e->owner != OWNER_UNKNOWN
+			       ? ERR_OK
+			       : refuse(reason, ERR_BAD_STATE, "the owner mark names nobody to ask");
 	case RESOLVE_TAKE:
 		*event = HANDOVER_EV_TAKE;
 		break;
@@ -261,14 +275,6 @@ static enum err resolve_event(
 	return ERR_OK;
 }
 
-static void after_resolve(struct engine *e, enum resolve_action action)
-{
-	if (action == RESOLVE_TAKE_BACK) {
-		e->link.ops->abort(e->link.ctx);
-		engine_link_end(e);
-	}
-}
-
 enum err engine_resolve(struct engine *e, const struct resolve *how, char *reason)
 {
 	enum handover_side side;
@@ -286,14 +292,22 @@ enum err engine_resolve(struct engine *e, const struct resolve *how, char *reaso
 		handover_event_name(event), how->all_fenced, how->force, owner_name(e->owner), e->attempt.number);
 	if (how->action == RESOLVE_RECALL) {
 		e->src.recall = true;
-	} else {
+	} else if (how->action == RESOLVE_ASK) {
+		e->src.peer_unknown = false;
+		e->src.ask_until_us = engine_now(e) + ENGINE_ASK_US;
+		e->src.backoff_us = ENGINE_BACKOFF_MIN_US;
+	} else if (e->owner != OWNER_TAKEN) {
 		engine_set_error(e, "resolved by the operator: %s", handover_event_name(event));
 	}
 	if (e->owner != OWNER_UNKNOWN) {
-		e->src.end_status = MIG_STATUS_FAILED;
+		e->src.end_status = e->owner == OWNER_GONE && e->src.running_seen ? MIG_STATUS_COMPLETED
+										    : MIG_STATUS_FAILED;
 	}
 	(void)engine_post(e, side, event);
-	after_resolve(e, how->action);
+	if (how->action == RESOLVE_TAKE_BACK) {
+		e->link.ops->abort(e->link.ctx);
+		engine_link_end(e);
+	}
 	return ERR_OK;
 }
 

@@ -53,7 +53,7 @@ static void load_begin(struct engine *e)
 	e->hash->add(&h, e->hello, e->hello_bytes);
 	e->hash->finish(&h, e->hello_hash);
 	dst->scrub_needed = true;
-	dst->scrub_begun = false;
+	dst->scrub.begun = false;
 	dst->flags = 0;
 	dst->prepared_sent = false;
 	dst->finalise_begun = false;
@@ -104,7 +104,7 @@ static void void_begin(struct engine *e)
 	receive_drop(e);
 	dst->phase = DST_LISTEN;
 	dst->scrub_needed = true;
-	dst->scrub_begun = false;
+	dst->scrub.begun = false;
 	e->link.ops->blackout(e->link.ctx, false);
 	engine_set_status(e, MIG_STATUS_FAILED);
 	if (e->connected) {
@@ -348,8 +348,10 @@ static void answer_by_record(struct engine *e, const struct ctrl *m)
 	default:
 		return;
 	}
-	if (record == OWNER_NONE && event != HANDOVER_EV_RETIRED && e->gen_taken != 0 && m->gen <= e->gen_taken) {
-		event = HANDOVER_EV_OLD_QUESTION;
+	if (record == OWNER_NONE && e->gen_taken != 0 && m->gen <= e->gen_taken) {
+		event = event == HANDOVER_EV_RETIRED ? event : HANDOVER_EV_OLD_QUESTION;
+	} else if (record == OWNER_NONE && event == HANDOVER_EV_RETIRED) {
+		return;
 	}
 	engine_log(e, LOG_INFO, "hand-over: %s of attempt %u, gen %llu, whose record is %s", ctrl_name(m->type),
 		m->number, (unsigned long long)m->gen, owner_name(record));
@@ -538,34 +540,10 @@ void destination_event(struct engine *e, const struct link_event *ev)
 /** Devices and RAM of a dead attempt. True when something moved. */
 static bool scrub_step(struct engine *e)
 {
-	struct destination *dst = &e->dst;
-	uint32_t failed = 0;
-	enum err err;
+	bool moved = false;
 
-	if (!dst->scrub_begun) {
-		dst->scrub_begun = true;
-		dst->ram_scrubbed = false;
-		device_set_chore(&e->devices, DEVICE_CHORE_SCRUB);
-		if (e->vm.ops->scrub_begin(e->vm.ctx) != ERR_OK) {
-			engine_log(e, LOG_ERROR, "VM %s: RAM could not be scrubbed", e->desc.name);
-		}
-		return true;
-	}
-	if (!dst->ram_scrubbed) { /* polled until it is done, and not again */
-		dst->ram_scrubbed = e->vm.ops->scrub_poll(e->vm.ctx) != ERR_AGAIN;
-		(void)device_set_poll(&e->devices, engine_now(e), &failed);
-		return true;
-	}
-	err = device_set_poll(&e->devices, engine_now(e), &failed);
-	if (err == ERR_AGAIN) {
-		return false;
-	}
-	if (err != ERR_OK) {
-		engine_log(e, LOG_ERROR, "device %s could not be scrubbed: %s", e->devices.run[failed].desc.id,
-			err_name(err));
-	}
-	dst->scrub_needed = false;
-	return true;
+	e->dst.scrub_needed = !scrub_slice(e, &e->dst.scrub, &moved);
+	return moved;
 }
 
 static bool finalise_step(struct engine *e)

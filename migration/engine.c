@@ -192,13 +192,16 @@ void engine_store_mark(struct engine *e, enum mark_kind kind)
 {
 	struct owner_mark mark = { .kind = kind, .gen = e->gen };
 
-	if (kind == MARK_IN_DOUBT) {
+	if (kind != MARK_HOME) {
 		mark.gen = e->attempt.gen;
-		mark.attempt_random = e->attempt.random;
+		mark.source = e->role == ROLE_SOURCE;
 		mark.attempt_number = e->attempt.number;
+		mark.attempt_random = e->attempt.random;
+		mark.source_boot = e->attempt.source_boot;
 		(void)text_copy(mark.peer, sizeof(mark.peer), e->peer);
-	} else if (kind == MARK_AWAY) {
-		mark.gen = e->attempt.gen;
+		if (mark.source) {
+			mark.peer_addr = e->src.connect.to;
+		}
 	}
 	if (kind != MARK_IN_DOUBT) { /* an offered gen that is never run may be offered again */
 		e->gen_seen = MAX(e->gen_seen, mark.gen);
@@ -412,6 +415,33 @@ static enum err check_shape(const struct engine *e, const struct engine_config *
 	return ERR_OK;
 }
 
+/** Booted on in-doubt or away: nothing starts, and a source asks the peer what became of the attempt. */
+static void ask_peer(struct engine *e, const struct engine_config *config, const struct owner_mark *mark)
+{
+	uint64_t now = engine_now(e);
+
+	e->owner = OWNER_UNKNOWN;
+	(void)text_copy(e->peer, sizeof(e->peer), mark->peer);
+	if (!mark->source) {
+		return;
+	}
+	e->attempt = (struct attempt){ .source_boot = mark->source_boot,
+		.number = mark->attempt_number,
+		.random = mark->attempt_random,
+		.gen = mark->gen };
+	(void)text_copy(e->attempt.vm, sizeof(e->attempt.vm), e->desc.name);
+	e->src = (struct source){ .phase = SRC_GIVEN,
+		.connect = { .to = mark->peer_addr, .channel_count = 1 },
+		.was_running = config->autostart,
+		.backoff_us = ENGINE_BACKOFF_MIN_US,
+		.begun_us = now,
+		.ask_until_us = now + ENGINE_ASK_US,
+		.end_status = MIG_STATUS_FAILED };
+	(void)text_copy(e->src.connect.peer_id, sizeof(e->src.connect.peer_id), mark->peer);
+	e->role = ROLE_SOURCE;
+	e->alive = true;
+}
+
 /** Who owns the VM at power-on: the mark says, else the configuration. */
 static enum err owner_at_boot(struct engine *e, const struct engine_config *config, char *reason)
 {
@@ -431,11 +461,10 @@ static enum err owner_at_boot(struct engine *e, const struct engine_config *conf
 	case MARK_IN_DOUBT:
 		e->gen = mark.gen - (mark.gen != 0 ? 1 : 0); /* the offer was the owner's gen + 1 */
 		e->marks.base = (struct owner_mark){ .kind = MARK_NONE };
-		(void)text_copy(e->peer, sizeof(e->peer), mark.peer);
-		e->owner = OWNER_UNKNOWN;
+		ask_peer(e, config, &mark);
 		break;
 	case MARK_AWAY:
-		e->owner = OWNER_UNKNOWN;
+		ask_peer(e, config, &mark);
 		break;
 	case MARK_HOME:
 		e->owner = OWNER_OWN;

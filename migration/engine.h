@@ -108,7 +108,7 @@ struct engine_note {
 	uint64_t value;
 };
 
-enum resolve_action { RESOLVE_RECALL, RESOLVE_DISCARD, RESOLVE_TAKE, RESOLVE_TAKE_BACK };
+enum resolve_action { RESOLVE_RECALL, RESOLVE_DISCARD, RESOLVE_TAKE, RESOLVE_TAKE_BACK, RESOLVE_ASK };
 
 struct resolve {
 	enum resolve_action action;

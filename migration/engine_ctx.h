@@ -16,6 +16,7 @@
 #include "migration/power.h"
 #include "migration/ram.h"
 #include "migration/rounds.h"
+#include "migration/scrub.h"
 #include "migration/vmstate.h"
 
 /** Words of bitmap memory for a VM of that many pages: what is to be sent, and what was received. */
@@ -26,7 +27,9 @@
 #define ENGINE_TRACKERS_MAX	   (1u + DEVICE_COUNT_MAX)
 
 #define ENGINE_PREPARE_US	   10000000u /* PREPARING: both marks durable */
-#define ENGINE_GIVEN_US		   5000000u  /* GIVEN on a live link without an answer */
+#define ENGINE_GIVEN_US		   5000000u  /* GIVEN, UNKNOWN on a live link without an answer */
+#define ENGINE_GONE_US		   10000000u /* GONE on a live link without RUNNING, or SETTLED */
+#define ENGINE_ASK_US		   60000000u /* UNKNOWN: the peer of the mark is asked */
 #define ENGINE_CLOSE_US		   2000000u  /* answer to ABORT, order of the end */
 #define ENGINE_CHASE_US		   30000000u /* ABORT in the background after the link was lost in HELD */
 #define ENGINE_BACKOFF_MIN_US	   100000u
@@ -66,8 +69,8 @@ enum source_phase {
 	SRC_IMAGES,
 	SRC_TOTALS,
 	SRC_READY, /* wait for READY */
-	SRC_GIVEN,
-	SRC_GONE, /* TAKEN was heard */
+	SRC_GIVEN, /* and UNKNOWN: the peer's word is waited for */
+	SRC_GONE,  /* TAKEN was heard */
 	SRC_SCRUB,
 	SRC_RETIRED, /* until SETTLED */
 	SRC_BACK,    /* the VM comes back */
@@ -103,7 +106,9 @@ struct source {
 	bool store_done;    /* own in-doubt is durable, PREPARE is queued */
 	bool pre_harvested; /* the harvest between vCPU stop and device stop is done */
 	bool was_running;
-	bool recall, peer_unknown, running_seen, scrubbed, scrub_begun, ram_scrubbed;
+	bool recall, peer_unknown, peer_ready, running_seen, scrubbed;
+	struct scrub scrub;
+	uint64_t ask_until_us; /* UNKNOWN */
 	uint32_t next_totals;
 	uint8_t digest[HASH_BYTES];
 	uint64_t hash_page; /* x-verify-ram */
@@ -160,7 +165,8 @@ struct destination {
 	uint32_t flags;	      /* of PREPARE and COMMIT */
 	bool prepared_sent;
 	bool finalise_begun;
-	bool scrub_needed, scrub_begun, ram_scrubbed;
+	bool scrub_needed;
+	struct scrub scrub;
 	bool started; /* RUNNING may be said */
 	bool hold;    /* started only by cont */
 	uint8_t digest[HASH_BYTES];
@@ -195,6 +201,7 @@ struct engine {
 	struct power power;
 	struct mark_store marks;
 	bool device_fault; /* next_action names power.reason */
+	bool scrub_fault;  /* something of a VM may be left; error_desc says where */
 
 	enum engine_role role;
 	struct attempt attempt; /* current or last */
@@ -293,6 +300,8 @@ void source_action(struct engine *e, enum handover_action action);
 void source_fail(struct engine *e, enum handover_event event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool source_busy(const struct engine *e);
+/** UNKNOWN: the peer of the mark is being asked. */
+bool source_asks(const struct engine *e);
 /** True when what is left to do waits for somebody else. */
 bool source_polling(const struct engine *e);
 

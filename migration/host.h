@@ -6,11 +6,13 @@
 #ifndef MIGRATION_HOST_H
 #define MIGRATION_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
 #include "core/base/limits.h"
+#include "migration/session/stream.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -19,10 +21,14 @@ enum mark_kind { MARK_NONE = 0, MARK_HOME, MARK_IN_DOUBT, MARK_AWAY };
 /** The VM's owner record in the host's storage (docs/handover.md, marks). */
 struct owner_mark {
 	enum mark_kind kind;
-	uint64_t gen;
-	uint64_t attempt_random;	/* in-doubt only */
-	uint32_t attempt_number;	/* in-doubt only */
-	char peer[HOST_ID_MAX];		/* in-doubt only */
+	uint64_t gen;			/* home: of this host; in-doubt, away: as offered */
+	/* in-doubt and away: the attempt, and its other host */
+	bool source;			/* this host was the source, and asks the peer when it boots */
+	uint32_t attempt_number;
+	uint64_t attempt_random;
+	uint64_t source_boot;
+	struct net_addr peer_addr;	/* source only: where the peer listens */
+	char peer[HOST_ID_MAX];
 };
 
 /** All calls return at once. No pointer is kept past a call. */

@@ -80,6 +80,7 @@ static void destination_info(const struct engine *e, struct migration_info *out)
 
 static void next_action(const struct engine *e, char *out)
 {
+	out[0] = '\0';
 	switch (e->owner) {
 	case OWNER_GIVEN:
 		if (e->src.peer_unknown) {
@@ -99,8 +100,10 @@ static void next_action(const struct engine *e, char *out)
 		if (e->alive && !e->src.running_seen && e->src.peer_unknown) {
 			fmt(out, REASON_BYTES,
 				"%s took the VM and restarted; the image is kept here: fence %s, then take-back with "
-				"all-fenced",
+				"all-fenced, or discard with force",
 				e->peer, e->peer);
+		} else if (e->alive && e->src.peer_unknown) {
+			fmt(out, REASON_BYTES, "%s restarted after the VM ran there; nothing is left here: discard", e->peer);
 		} else if (e->alive && !e->connected) {
 			fmt(out, REASON_BYTES, "%s has the VM: restore the link, so that the attempt can be settled",
 				e->peer);
@@ -123,16 +126,18 @@ static void next_action(const struct engine *e, char *out)
 			fmt(out, REASON_BYTES, "the VM is held at COMMIT: cont");
 		} else if (!e->connected) {
 			fmt(out, REASON_BYTES,
-				"the VM is here; %s has not confirmed that it gave it up: restore the link, so that it can "
-				"migrate again",
+				"the VM is here; %s has not confirmed that it gave it up: restore the link; only if it never "
+				"will: take with all-fenced",
 				e->peer);
 		}
 		break;
 	case OWNER_UNKNOWN:
-		fmt(out, REASON_BYTES,
-			"this host restarted while the VM was %s%s: find its owner, then x-migrate-resolve discard "
-			"here",
-			e->peer[0] != '\0' ? "in doubt with " : "away", e->peer);
+		fmt(out, REASON_BYTES, "this host restarted while the VM was in doubt with %.40s, %s", e->peer,
+			e->src.peer_ready    ? "which has its only image: there x-migrate-resolve take, then ask here"
+			: source_asks(e)     ? "which is being asked"
+			: !e->alive	     ? "which had it: find its owner, then x-migrate-resolve discard here"
+			: e->src.peer_unknown ? "which knows nothing of it: find its owner, then discard here"
+					     : "which does not answer: x-migrate-resolve ask when it does, or discard");
 		break;
 	case OWNER_OWN:
 		if (e->device_fault) {
@@ -141,6 +146,9 @@ static void next_action(const struct engine *e, char *out)
 		break;
 	default:
 		break;
+	}
+	if (out[0] == '\0' && e->scrub_fault) {
+		fmt(out, REASON_BYTES, "something of VM %s may be left on this host, see error-desc: reset it", e->desc.name);
 	}
 }
 

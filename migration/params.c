@@ -35,11 +35,11 @@ static enum err check(const char *name, uint64_t value, uint64_t low, uint64_t h
 
 /**
  * Not the owner that only goes on listening for the last question of its source, nor a source that has nothing left of the
- * VM and only waits for SETTLED.
+ * VM and only waits for SETTLED, or that only asks what became of it.
  */
 static bool attempt_open(const struct engine *e)
 {
-	return e->alive && !(e->role == ROLE_DESTINATION && e->owner == OWNER_OWN) &&
+	return e->alive && e->owner != OWNER_UNKNOWN && !(e->role == ROLE_DESTINATION && e->owner == OWNER_OWN) &&
 	       !(e->role == ROLE_SOURCE && e->owner == OWNER_GONE && e->src.scrubbed);
 }
 

@@ -21,7 +21,8 @@ void source_fail(struct engine *e, enum handover_event event, const char *format
 			owner_name(e->owner));
 		return;
 	}
-	if (e->owner != OWNER_GIVEN && e->owner != OWNER_GONE) {
+	if (e->owner != OWNER_GIVEN && e->owner != OWNER_GONE &&
+		(e->owner != OWNER_UNKNOWN || event == HANDOVER_EV_DECLINED)) {
 		engine_set_error(e, "%s", text);
 		e->src.end_status = MIG_STATUS_FAILED;
 	} else {
@@ -119,13 +120,17 @@ void source_action(struct engine *e, enum handover_action action)
 	case HANDOVER_DO_STORE_AWAY:
 		e->src.phase = SRC_GONE;
 		e->src.at.taken = now;
-		e->src.deadline_us = 0;
+		e->src.deadline_us = now + ENGINE_GONE_US;
 		e->link.ops->blackout(e->link.ctx, false);
 		engine_store_mark(e, MARK_AWAY);
 		break;
 	case HANDOVER_DO_CLEAR_MARK:
 		e->gen = 0;
 		mark_put(&e->marks, &(struct owner_mark){ .kind = MARK_NONE });
+		e->link.ops->abort(e->link.ctx);
+		engine_link_end(e);
+		e->src.phase = SRC_IDLE;
+		e->role = ROLE_NONE;
 		break;
 	case HANDOVER_DO_SEND_PREPARE:
 		engine_send(e, CTRL_PREPARE, NULL);
@@ -143,10 +148,11 @@ void source_action(struct engine *e, enum handover_action action)
 		send_abort(e);
 		break;
 	case HANDOVER_DO_SEND_STATUS:
-		e->src.deadline_us = e->owner == OWNER_GIVEN ? now + ENGINE_GIVEN_US : 0;
+		e->src.deadline_us = now + (e->owner == OWNER_GONE ? ENGINE_GONE_US : ENGINE_GIVEN_US);
 		engine_send(e, CTRL_STATUS, NULL);
 		break;
 	case HANDOVER_DO_SEND_RETIRED:
+		e->src.deadline_us = now + ENGINE_GONE_US;
 		engine_send(e, CTRL_RETIRED, NULL);
 		break;
 	case HANDOVER_DO_KILL_ATTEMPT:
@@ -163,6 +169,7 @@ void source_action(struct engine *e, enum handover_action action)
 			e->src.at.running = now;
 		}
 		e->src.running_seen = true;
+		e->src.deadline_us = 0;
 		e->src.phase = SRC_SCRUB;
 		precopy_end(e);
 		break;
@@ -173,10 +180,14 @@ void source_action(struct engine *e, enum handover_action action)
 		e->gen += 2;
 		break;
 	case HANDOVER_DO_TELL_OPERATOR:
-		e->src.peer_unknown = true;
-		e->src.deadline_us = 0;
-		engine_log(e, LOG_WARN, "hand-over: %s knows nothing of attempt %u: the image is kept here", e->peer,
-			e->attempt.number);
+		e->src.peer_ready = e->message.type == CTRL_READY;
+		if (!e->src.peer_ready) { /* else it may change, and is asked again */
+			e->src.peer_unknown = true;
+			e->src.deadline_us = 0;
+		}
+		engine_log(e, LOG_WARN, "hand-over: %s %s attempt %u%s", e->peer,
+			e->src.peer_ready ? "has the image of" : "knows nothing of", e->attempt.number,
+			e->owner == OWNER_UNKNOWN ? "" : ": the image is kept here");
 		break;
 	default:
 		break;
@@ -248,6 +259,10 @@ static void on_ready(struct engine *e, const struct ctrl *m)
 		}
 		return;
 	}
+	if (e->owner == OWNER_UNKNOWN) { /* what it would have to be equal to is gone */
+		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_READY_EQUAL);
+		return;
+	}
 	if (e->owner != OWNER_GIVEN || !e->proved || !equal) {
 		engine_log(e, LOG_WARN, "hand-over: READY ignored (owner %s, digest %s)", owner_name(e->owner),
 			equal ? "equal" : "differs");
@@ -259,6 +274,8 @@ static void on_ready(struct engine *e, const struct ctrl *m)
 
 static void on_declined(struct engine *e, const struct ctrl *m)
 {
+	bool asked;
+
 	if (!e->alive) {
 		if (e->closing == CLOSE_ANSWER || e->closing == CLOSE_CHASE) {
 			engine_close(e, CLOSE_ORDER);
@@ -274,7 +291,15 @@ static void on_declined(struct engine *e, const struct ctrl *m)
 		engine_close(e, CLOSE_ORDER);
 		return;
 	}
+	if (e->owner == OWNER_UNKNOWN && e->marks.base.kind == MARK_AWAY) {
+		engine_log(e, LOG_ERROR, "hand-over: %s took the VM and now declines it: ignored", e->peer);
+		return;
+	}
+	asked = e->owner == OWNER_UNKNOWN;
 	source_fail(e, HANDOVER_EV_DECLINED, "destination: %s", m->text);
+	if (asked) {
+		engine_close(e, CLOSE_ORDER);
+	}
 }
 
 static void on_taken(struct engine *e)
@@ -431,48 +456,31 @@ static bool back_step(struct engine *e)
 static bool scrub_step(struct engine *e)
 {
 	struct source *src = &e->src;
-	uint32_t failed = 0;
-	enum err err;
+	bool moved = false;
 
-	if (src->scrubbed) { /* a second RUNNING */
-		src->phase = SRC_RETIRED;
-		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_SCRUBBED);
-		return true;
-	}
-	if (!src->scrub_begun) {
-		src->scrub_begun = true;
-		src->ram_scrubbed = false;
-		device_set_chore(&e->devices, DEVICE_CHORE_SCRUB);
-		if (e->vm.ops->scrub_begin(e->vm.ctx) != ERR_OK) {
-			engine_log(e, LOG_ERROR, "VM %s: RAM could not be scrubbed", e->desc.name);
-		}
-		return true;
-	}
-	if (!src->ram_scrubbed) { /* polled until it is done, and not again */
-		src->ram_scrubbed = e->vm.ops->scrub_poll(e->vm.ctx) != ERR_AGAIN;
-		(void)device_set_poll(&e->devices, engine_now(e), &failed);
-		return true;
-	}
-	err = device_set_poll(&e->devices, engine_now(e), &failed);
-	if (err == ERR_AGAIN) {
-		return false;
-	}
-	if (err != ERR_OK) {
-		engine_log(e, LOG_ERROR, "device %s could not be scrubbed: %s", e->devices.run[failed].desc.id,
-			err_name(err));
+	if (!src->scrubbed && !scrub_slice(e, &src->scrub, &moved)) { /* a second RUNNING finds it done */
+		return moved;
 	}
 	src->scrubbed = true;
 	src->phase = SRC_RETIRED;
-	(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_SCRUBBED);
+	if (e->alive) {
+		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_SCRUBBED);
+		return true;
+	}
+	source_ended(e); /* the operator gave the attempt up */
+	e->link.ops->abort(e->link.ctx);
+	engine_link_end(e);
 	return true;
 }
 
-/** GIVEN, GONE, or an ABORT in the background: bring up the next epoch when it is time. */
+/** GIVEN, GONE, UNKNOWN, or an ABORT in the background: bring up the next epoch when it is time. */
 static bool reconnect_step(struct engine *e)
 {
 	struct source *src = &e->src;
-	bool wanted = e->closing == CLOSE_CHASE || (e->alive && (e->owner == OWNER_GIVEN || e->owner == OWNER_GONE));
+	bool wanted = e->closing == CLOSE_CHASE || source_asks(e) ||
+		      (e->alive && (e->owner == OWNER_GIVEN || e->owner == OWNER_GONE));
 	uint64_t now = engine_now(e);
+	enum err err;
 
 	if (!wanted || e->connected || src->reconnecting || now < src->reconnect_us) {
 		return false;
@@ -483,13 +491,20 @@ static bool reconnect_step(struct engine *e)
 		engine_link_end(e);
 		return true;
 	}
-	if (e->link.ops->reconnect(e->link.ctx) == ERR_OK) {
+	err = e->owner == OWNER_UNKNOWN ? e->link.ops->ask(e->link.ctx, &src->connect, &e->attempt)
+					: e->link.ops->reconnect(e->link.ctx);
+	if (err == ERR_OK) {
 		src->reconnecting = true;
 	} else {
 		src->reconnect_us = now + src->backoff_us;
 		src->backoff_us = MIN(src->backoff_us * 2u, (uint64_t)ENGINE_BACKOFF_MAX_US);
 	}
 	return true;
+}
+
+bool source_asks(const struct engine *e)
+{
+	return e->alive && e->owner == OWNER_UNKNOWN && !e->src.peer_unknown && engine_now(e) < e->src.ask_until_us;
 }
 
 static bool deadline_step(struct engine *e)

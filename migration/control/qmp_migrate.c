@@ -45,6 +45,7 @@ static bool resolve_action(const struct json_doc *doc, int token, enum resolve_a
 		{ "discard", RESOLVE_DISCARD },
 		{ "take", RESOLVE_TAKE },
 		{ "take-back", RESOLVE_TAKE_BACK },
+		{ "ask", RESOLVE_ASK },
 	};
 
 	for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -219,7 +219,7 @@ static void run(uint32_t steps, uint64_t step_us)
 		habits();
 		host_step(&w.host, &w.net, 0);
 		judge(before);
-		if (w.host.gw.engine.src.scrub_begun) {
+		if (w.host.gw.engine.src.scrub.begun) {
 			HOLDS(w.said.running);
 		}
 		if (gw_owner(&w.host.gw) == OWNER_GONE && !w.host.gw.engine.alive) {

@@ -35,7 +35,7 @@ byte boot[NH];			/* power cycles so far */
 byte mk[NH]; byte mg[NH]; byte ma[NH];
 byte busy[NH]; byte pk[NH]; byte pg[NH]; byte pa[NH];
 byte queued[NH]; byte xk[NH]; byte xg[NH]; byte xa[NH];
-byte bk[NH]; byte bg[NH];
+byte bk[NH]; byte bg[NH]; byte ba[NH];
 
 /* ---- attempts, from 1 ---- */
 byte natt;
@@ -162,6 +162,8 @@ end:	do
 	STEP(CAN_TAKE_BACK, operate(H, cur_of(H), OP_TAKE_BACK))
 	STEP(CAN_CONT, operate(H, 0, OP_CONT))
 	STEP(CAN_FORGET, operate(H, 0, OP_FORGET))
+	STEP(CAN_EMPTY, operate(H, cur_of(H), OP_EMPTY))
+	STEP(CAN_ASK, operate(H, cur_of(H), OP_ASK))
 	STEP(CAN_DISCARD_1, operate(H, 1, OP_DISCARD))
 	STEP(CAN_TAKE_VM_1, operate(H, 1, OP_TAKE))
 #if NATT > 1

@@ -41,6 +41,8 @@
 #define CAN_TAKE_BACK	(now.ops && can_take_back(H) && fenced(H, now.cur[H]))
 #define CAN_CONT	(now.ops && unstarted(H))
 #define CAN_FORGET	(now.ops && now.s[H] == UNKNOWN)
+#define CAN_EMPTY	(now.ops && now.cur[H] != 0 && now.s[H] == GONE && !now.scrubbing[H])
+#define CAN_ASK		(now.ops && now.cur[H] != 0 && now.s[H] == UNKNOWN && now.told[H] && now.nep[now.cur[H]] < EPOCHS)
 #define CAN_DISCARD_1	(now.ops && now.natt >= 1 && receiving(H, 1))
 #define CAN_DISCARD_2	(now.ops && now.natt >= 2 && receiving(H, 2))
 #define CAN_TAKE_VM_1	(now.ops && can_take_vm(H, 1) && fenced(H, 1))
@@ -91,7 +93,7 @@ static int forgotten(int a)
 		return 0;
 	}
 	for (int h = 0; h < NH; h++) {
-		if ((now.mk[h] == MARK_IN_DOUBT && now.ma[h] == a) || (now.busy[h] && now.pa[h] == a) ||
+		if (now.ma[h] == a || now.ba[h] == a || (now.busy[h] && now.pa[h] == a) ||
 		    (now.queued[h] && now.xa[h] == a) || now.starting[h] == a) {
 			return 0;
 		}
@@ -116,7 +118,7 @@ static void forget(void)
 		if (!hello) {
 			now.last[h] = 0;	/* later attempts have higher numbers */
 		}
-		if ((now.s[h] == NONE && !may_run(h) && now.starting[h] == 0) || now.s[h] == UNKNOWN) {
+		if ((now.s[h] == NONE && !may_run(h) && now.starting[h] == 0) || (now.s[h] == UNKNOWN && now.cur[h] == 0)) {
 			now.gen[h] = 0;
 		}
 	}

@@ -122,10 +122,15 @@ static void boot_on_mark(int h)
 
 	now.bk[h] = now.mk[h] == MARK_IN_DOUBT ? MARK_NONE : now.mk[h];
 	now.bg[h] = now.mk[h] == MARK_IN_DOUBT ? 0 : (uchar)g;
+	now.ba[h] = now.mk[h] == MARK_AWAY ? now.ma[h] : 0;
 #ifdef BUG_MARK_WITHOUT_GEN
 	g = 1;
 #endif
 	now.told[h] = TOLD_OTHER;
+	if (now.ma[h] != 0 && now.asrc[now.ma[h]] == h) {	/* it was the source: the peer is asked */
+		now.cur[h] = now.ma[h];
+		now.told[h] = 0;
+	}
 	switch (now.mk[h]) {
 	case MARK_HOME:
 		now.s[h] = OWN;
@@ -136,10 +141,6 @@ static void boot_on_mark(int h)
 	case MARK_IN_DOUBT:
 		now.s[h] = UNKNOWN;
 		now.gen[h] = now.seen[h] = (uchar)(g - 1);
-		if (now.asrc[now.ma[h]] == h) {
-			now.cur[h] = now.ma[h];
-			now.told[h] = 0;
-		}
 		break;
 	case MARK_AWAY:
 		now.s[h] = UNKNOWN;
@@ -149,6 +150,9 @@ static void boot_on_mark(int h)
 		now.s[h] = NONE;
 		now.gen[h] = now.seen[h] = 0;
 		break;
+	}
+	if (now.cur[h] != 0) {
+		post_src(h, now.cur[h], EV_LOST);	/* asks at once */
 	}
 }
 
@@ -201,7 +205,7 @@ static int can_take_back(int h)
 
 static int can_take_vm(int h, int a)
 {
-	return a <= now.natt && now.adst[a] == h && now.rec[a] == READY;
+	return a <= now.natt && now.adst[a] == h && (now.rec[a] == READY || now.rec[a] == TAKEN);
 }
 
 /* What all-fenced asserts: every other host does not own the VM, and does not start it by itself. */
@@ -220,6 +224,11 @@ static int fenced(int h, int a)
 		if (now.s[o] != NONE && now.s[o] != UNKNOWN && now.s[o] != GONE && !given) {
 			return 0;
 		}
+#ifndef BUG_DOUBT_IS_FENCED
+		if (now.s[o] == UNKNOWN && now.mk[o] == MARK_IN_DOUBT && now.cur[o] != 0 && now.cur[o] != a) {
+			return 0;	/* it may hear DECLINED of that one, and go on */
+		}
+#endif
 		for (int b = 1; b <= now.natt; b++) {
 			/* ready is not fenced: a COMMIT may be on its way to it */
 			if (now.adst[b] == o && (receiving(o, b) || now.rec[b] == TAKEN)) {
@@ -240,11 +249,12 @@ static int unstarted(int h)
 
 static void operate(int h, int a, int op)
 {
-	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard", "take" };
+	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard", "take",
+		"discard (what is left of a VM that is gone)", "ask" };
 
 	now.ops -= now.ops > 0;
-	now.resolved |= op == OP_TAKE_BACK || op == OP_TAKE || op == OP_DISCARD;
-	if (op == OP_TAKE_BACK || op == OP_TAKE) {
+	now.resolved |= op == OP_TAKE_BACK || op == OP_TAKE || op == OP_DISCARD || op == OP_EMPTY || op == OP_FORGET;
+	if (op == OP_TAKE_BACK || (op == OP_TAKE && now.rec[a] == READY)) {
 		now.top_gen = 0;	/* the prompt says that this image may be an older one than has run */
 	}
 	TELL("operator at %c: %s\n", NAME(h), names[op]);
@@ -267,8 +277,15 @@ static void operate(int h, int a, int op)
 		now.starting[h] = (uchar)a;
 		break;
 	case OP_FORGET:
-		now.cur[h] = 0;
 		post_from(SRC, h, 0, UNKNOWN, EV_DISCARD);
+		break;
+	case OP_EMPTY:
+		CONN(a, now.esrc[a]) = CUT;
+		post_src(h, a, EV_DISCARD);
+		break;
+	case OP_ASK:
+		now.told[h] = 0;
+		post_src(h, a, EV_ASK);
 		break;
 	case OP_DISCARD:
 		post_dst(h, a, EV_DISCARD);

@@ -52,7 +52,7 @@ static void to_destination(int h, int a, int type)
 	switch (type) {
 	case M_RESUME:
 		if (now.rec[a] != NONE) {
-			post_dst(h, a, EV_RESUMED);
+			post_dst(h, a, now.rec[a] == LOADING ? EV_LOST : EV_RESUMED);
 		}
 		send(h, M_RESUMED, a);
 		break;
@@ -77,7 +77,7 @@ static void to_destination(int h, int a, int type)
 		break;
 	case M_RETIRED:
 		if (now.rec[a] == NONE && now.agen[a] <= now.took[h]) {
-			send(h, M_SETTLED, a);
+			post_from(DST, h, a, NONE, EV_RETIRED);
 		} else if (now.rec[a] == OWN || (now.rec[a] == TAKEN && (now.flags[a] & RUNNING_SENT))) {
 			post_dst(h, a, EV_RETIRED);
 		}
@@ -115,11 +115,7 @@ static void take_as_destination(int h, int a, int e, int type)
 
 static void on_ready(int h, int a)
 {
-	if (now.s[h] == UNKNOWN) {
-		now.told[h] |= TOLD_UNKNOWN;
-	} else {
-		post_src(h, a, now.s[h] == GIVEN && now.recall[h] ? EV_RECALL : EV_READY_EQUAL);
-	}
+	post_src(h, a, now.s[h] == GIVEN && now.recall[h] ? EV_RECALL : EV_READY_EQUAL);
 }
 
 static void take_as_source(int h, int a, int e, int type)
@@ -173,11 +169,17 @@ static void take_as_source(int h, int a, int e, int type)
 		}
 		break;
 	case M_DECLINED:
-		now.told[h] |= now.s[h] == UNKNOWN ? TOLD_UNKNOWN : 0;
-		post_src(h, a, EV_DECLINED);
+		if (now.s[h] != UNKNOWN || now.mk[h] == MARK_IN_DOUBT) {
+			post_src(h, a, EV_DECLINED);
+		}
 		break;
 	case M_UNKNOWN:
-		now.told[h] |= now.s[h] == UNKNOWN ? TOLD_UNKNOWN : 0;
+#ifdef BUG_UNKNOWN_IS_HOME
+		if (now.s[h] == UNKNOWN && now.mk[h] == MARK_IN_DOUBT) {
+			post_src(h, a, EV_DECLINED);
+			break;
+		}
+#endif
 #ifdef BUG_UNKNOWN_ENDS_IT
 		if (now.s[h] == GIVEN) {
 			now.s[h] = GONE;
@@ -266,12 +268,13 @@ static void store_end(int h, int result)
 	if (result != STORE_NOT && !(NO_STORE >> h & 1)) {
 		now.mk[h] = (uchar)kind;
 		now.mg[h] = (uchar)g;
-		now.ma[h] = kind == MARK_IN_DOUBT ? (uchar)a : 0;
+		now.ma[h] = kind == MARK_IN_DOUBT || kind == MARK_AWAY ? (uchar)a : 0;
 	}
 #ifdef BUG_BASE_WHEN_DURABLE
 	if (result == STORE_OK && kind != MARK_IN_DOUBT) {
 		now.bk[h] = (uchar)kind;
 		now.bg[h] = (uchar)g;
+		now.ba[h] = kind == MARK_AWAY ? (uchar)a : 0;
 	}
 #endif
 	now.busy[h] = now.queued[h];
@@ -410,10 +413,5 @@ static void tick(int h)
 		return;
 	}
 #endif
-	if (now.s[h] == UNKNOWN) {	/* booted in doubt: ask the peer of the mark */
-		open_epoch(a);
-		send(h, M_STATUS, a);
-	} else {
-		post_src(h, a, EV_DEADLINE);
-	}
+	post_src(h, a, EV_DEADLINE);
 }

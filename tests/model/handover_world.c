@@ -76,7 +76,7 @@ enum mark { MARK_NONE, MARK_HOME, MARK_IN_DOUBT, MARK_AWAY };
 static const char *const mark_names[] = { "none", "home", "in-doubt", "away" };
 enum record_flag { PREPARED_SENT = 1, STARTED = 2, RUNNING_SENT = 4 };
 enum store_result { STORE_OK, STORE_NOT, STORE_UNSURE };	/* UNSURE: said to have failed, and yet durable */
-enum operation { OP_RECALL, OP_TAKE_BACK, OP_CONT, OP_FORGET, OP_DISCARD, OP_TAKE };
+enum operation { OP_RECALL, OP_TAKE_BACK, OP_CONT, OP_FORGET, OP_DISCARD, OP_TAKE, OP_EMPTY, OP_ASK };
 enum told { TOLD_OTHER = 1, TOLD_UNKNOWN = 2 };	/* the second: the peer has answered that it knows nothing */
 #define OF_SOURCE	(NATT + 1)	/* in starting[] */
 #define CONN(a, e)	now.conn[(a) * (EPOCHS + 1) + (e)]
@@ -194,6 +194,7 @@ static void put_mark(int h, int kind, int g, int a)
 	if (kind != MARK_IN_DOUBT) {
 		now.bk[h] = (uchar)kind;
 		now.bg[h] = (uchar)g;
+		now.ba[h] = kind == MARK_AWAY ? (uchar)a : 0;
 	}
 #endif
 	if (kind != MARK_IN_DOUBT && g > now.seen[h]) {
@@ -290,13 +291,13 @@ static void act(int side, int h, int a, int action, int from)
 		put_mark(h, MARK_HOME, now.gen[h], side == DST ? a : 0);
 		break;
 	case DO_STORE_AWAY:
-		put_mark(h, MARK_AWAY, now.agen[a], 0);
+		put_mark(h, MARK_AWAY, now.agen[a], a);
 		break;
 	case DO_CLEAR_MARK:
 		if (side == SRC) {
 			put_mark(h, MARK_NONE, 0, 0);
 		} else {
-			put_mark(h, now.bk[h], now.bg[h], 0);
+			put_mark(h, now.bk[h], now.bg[h], now.ba[h]);
 		}
 		break;
 	case DO_KILL_ATTEMPT:

@@ -139,8 +139,7 @@ static void clock_set(struct sim_host *h)
 	h->ppm = plan_has(&h->world->plan, FAULT_CLOCK) ? (int64_t)chance_below(&h->chance, 400001) - 200000 : 0;
 }
 
-/* The VM is started from its beginning. */
-static void vm_begin(struct sim_host *h)
+void host_vm_begin(struct sim_host *h)
 {
 	struct ledger_view views[LEDGER_HOSTS];
 
@@ -195,7 +194,7 @@ void host_power_on(struct sim_host *h)
 	trace_boot(h->index, gw_owner(h->gw));
 	trace_host(UINT32_MAX);
 	if (gw_owner(h->gw) == OWNER_OWN) {
-		vm_begin(h);
+		host_vm_begin(h);
 	}
 	h->wake_us = w->now_us;
 	journal_line(&w->journal, h->index, "power on: owner %s, gen %llu", owner_name(gw_owner(h->gw)),

@@ -10,6 +10,7 @@
 #include "tests/sim/world.h"
 
 #define HOP_US	   60000000u  /* of one migration, before the operator gives up */
+#define ASKED_US   30000000u  /* a source in doubt has had its answer by then, if its peer listens */
 #define PEACE_US   45000000u  /* all resolves itself by then, if it can */
 #define RESOLVE_US 150000000u /* and by then with the operator's help */
 
@@ -44,15 +45,16 @@ static enum err resolve(struct world *w, uint32_t host, enum resolve_action acti
 {
 	struct resolve how = { action, action == RESOLVE_TAKE || action == RESOLVE_TAKE_BACK, force };
 	char reason[REASON_BYTES] = "";
+	bool other = how.all_fenced && host_owner(&w->hosts[host]) != OWNER_TAKEN; /* another image than has run goes on */
 	enum err err;
 
-	if (how.all_fenced) {
+	if (other) {
 		w->ledger.fall_back[host] = true; /* cleared if it is refused */
 	}
 	trace_host(host);
 	err = engine_resolve(engine_of(w, host), &how, reason);
 	trace_host(UINT32_MAX);
-	if (how.all_fenced) {
+	if (other) {
 		w->ledger.fall_back[host] = err == ERR_OK;
 		w->ledger.resumed[host] = true;
 		w->op.took |= err == ERR_OK;
@@ -161,6 +163,12 @@ static bool device_broken(struct world *w, uint32_t host)
 	return false;
 }
 
+/* A host that is in doubt with another attempt than this one may be told that it is void, and go on. */
+static bool may_go_on(const struct owner_mark *mark, const struct engine *here)
+{
+	return mark->kind == MARK_IN_DOUBT && mark->source && mark->attempt_random != here->attempt.random;
+}
+
 /*
  * Is it true that every other host is off, or does not own the VM and will never start it by itself? The
  * operator of this world sees everything.
@@ -174,8 +182,12 @@ static bool all_fenced(struct world *w, uint32_t host)
 		if (i == host) {
 			continue;
 		}
-		if (!h->powered && (!h->store.present || h->store.mark.kind != MARK_HOME)) {
+		if (!h->powered && (!h->store.present || (h->store.mark.kind != MARK_HOME &&
+								 !may_go_on(&h->store.mark, engine_of(w, host))))) {
 			continue; /* off, and will not start it */
+		}
+		if (owner == OWNER_UNKNOWN && may_go_on(&h->store.mark, engine_of(w, host))) {
+			return false;
 		}
 		if (!h->powered || (owner != OWNER_NONE && owner != OWNER_VOID && owner != OWNER_UNKNOWN &&
 					   !(owner == OWNER_GONE && !at_work(w, i)))) {
@@ -190,6 +202,9 @@ static void check_info(struct world *w, uint32_t from)
 	struct migration_info info;
 	uint64_t pages = w->plan.page_count, real = w->ledger.blackout_us;
 
+	if (engine_of(w, from)->src.ask_until_us != 0) {
+		return; /* it restarted on the way, and learnt how it ended */
+	}
 	engine_info(engine_of(w, from), &info);
 	if (info.ram.total_bytes != pages * PAGE_BYTES) {
 		journal_violation(&w->journal, "query-migrate: total is %llu bytes, the VM has %llu",
@@ -220,6 +235,9 @@ static void check_info(struct world *w, uint32_t from)
 static void phase(struct world *w, enum operator_phase next, uint64_t after_us)
 {
 	w->op.phase = next;
+	for (uint32_t i = 0; i < w->plan.host_count && next == OP_DONE; i++) {
+		w->op.taken_for_ever |= host_owner(&w->hosts[i]) == OWNER_TAKEN;
+	}
 	w->op.since_us = w->now_us;
 	w->op.next_us = w->now_us + after_us;
 }
@@ -322,8 +340,12 @@ void operator_meddles(struct world *w, uint32_t host)
 	if (!w->hosts[host].powered) {
 		return;
 	}
-	if (owner == OWNER_READY && all_fenced(w, host) && chance_one_in(&w->chance, 2)) {
+	if ((owner == OWNER_READY || owner == OWNER_TAKEN) && all_fenced(w, host) && chance_one_in(&w->chance, 2)) {
 		(void)resolve(w, host, RESOLVE_TAKE, false, "take, all-fenced");
+		return;
+	}
+	if (owner == OWNER_UNKNOWN && chance_one_in(&w->chance, 2)) {
+		(void)resolve(w, host, RESOLVE_ASK, false, "ask");
 		return;
 	}
 	if ((owner == OWNER_GIVEN || owner == OWNER_GONE) && at_work(w, host) && all_fenced(w, host) &&
@@ -450,6 +472,9 @@ static bool settled(struct world *w, uint32_t i)
 	if (owner == OWNER_GONE && e->src.scrubbed && w->now_us - w->op.since_us > 10000000u) {
 		return true; /* RETIRED goes unheard: its destination restarted; nothing is missing here */
 	}
+	if (owner == OWNER_UNKNOWN && w->now_us - w->op.since_us > ASKED_US) {
+		return true; /* it asks in vain */
+	}
 	if (at_work(w, i) || e->power.phase != POWER_STEADY || e->marks.busy || e->marks.queued) {
 		return false;
 	}
@@ -499,22 +524,6 @@ static void check_told(struct world *w)
 	}
 }
 
-/** The VM runs and its source, restarted, will never say RETIRED. */
-static bool taken_for_ever(struct world *w)
-{
-	bool taken = false;
-
-	for (uint32_t i = 0; i < w->plan.host_count; i++) {
-		enum owner owner = host_owner(&w->hosts[i]);
-
-		taken |= owner == OWNER_TAKEN && w->hosts[i].guest.running;
-		if (owner != OWNER_TAKEN && !settled(w, i)) {
-			return false;
-		}
-	}
-	return taken;
-}
-
 /** One thing that next-action asks for. */
 static void help(struct world *w)
 {
@@ -536,7 +545,13 @@ static void help(struct world *w)
 			(void)resolve(w, i, RESOLVE_TAKE_BACK, false, "take-back, all-fenced");
 			return;
 		}
-		if (owner == OWNER_READY && all_fenced(w, i)) {
+		if (owner == OWNER_UNKNOWN && engine_of(w, i)->alive && !source_asks(engine_of(w, i)) &&
+			chance_one_in(&w->chance, 4)) {
+			(void)resolve(w, i, RESOLVE_ASK, false, "ask");
+			return;
+		}
+		if ((owner == OWNER_READY || (owner == OWNER_TAKEN && !engine_of(w, i)->connected)) && all_fenced(w, i)) {
+			w->op.taken_by_word |= owner == OWNER_TAKEN;
 			(void)resolve(w, i, RESOLVE_TAKE, false, "take, all-fenced");
 			return;
 		}
@@ -588,12 +603,6 @@ static void peace_resolve(struct world *w)
 	if (us > PEACE_US && !op->asked) {
 		op->asked = true;
 		check_told(w);
-	}
-	if (us > PEACE_US && taken_for_ever(w)) {
-		journal_line(&w->journal, JOURNAL_WORLD, "the VM runs where it was taken, and RETIRED will never come");
-		op->taken_for_ever = true;
-		phase(w, OP_DONE, 0);
-		return;
 	}
 	if (us > PEACE_US) {
 		op->next_us = w->now_us + 500000;

@@ -18,7 +18,7 @@
 
 struct sums {
 	struct trace_sums trace;
-	uint64_t seeds, clean_seeds, attempts, completed, failed, cancelled, stuck, violations, twice;
+	uint64_t seeds, clean_seeds, attempts, completed, failed, cancelled, stuck, by_word, violations, twice;
 	uint64_t clean_attempts, clean_completed, moves, looks, instructions, dma, cuts, flips, stalls, restarts;
 	uint64_t steps, sim_us, blackouts, over_limit, blackout_us_max;
 	uint64_t hash; /* of all seeds, in any order */
@@ -56,6 +56,7 @@ static void count(void)
 	mine->failed += op->failed;
 	mine->cancelled += op->cancelled;
 	mine->stuck += op->taken_for_ever ? 1 : 0;
+	mine->by_word += op->taken_by_word ? 1 : 0;
 	mine->moves += world.ledger.moves;
 	mine->looks += world.ledger.looks;
 	mine->instructions += world.ledger.instructions;
@@ -267,8 +268,8 @@ static void print_sums(const struct sums *s, double seconds, bool table)
 		(unsigned long long)s->attempts, share(s->completed, s->attempts), (unsigned long long)s->failed,
 		(unsigned long long)s->cancelled, share(s->clean_completed, s->clean_attempts),
 		(unsigned long long)s->clean_attempts);
-	(void)printf("%llu worlds ended in taken for ever: the VM runs, its source restarted and cannot say RETIRED\n",
-		(unsigned long long)s->stuck);
+	(void)printf("%llu worlds ended in taken for ever; in %llu the source could not say RETIRED any more, and the operator took\n",
+		(unsigned long long)s->stuck, (unsigned long long)s->by_word);
 	(void)printf("blackout without faults: %llu measured, longest %.1f ms, %llu over downtime-limit\n",
 		(unsigned long long)s->blackouts, (double)s->blackout_us_max / 1000.0, (unsigned long long)s->over_limit);
 	(void)printf("judge: %llu instructions, %llu DMA writes, %llu whole comparisons, %llu changes of host\n",

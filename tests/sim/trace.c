@@ -129,6 +129,10 @@ static void guard_source(enum owner from, enum handover_event event, enum owner 
 	case HANDOVER_EV_DECLINED:
 		must(from != OWNER_GIVEN || f->voided, "the VM comes back and the destination has not voided the attempt");
 		must(from != OWNER_GIVEN || !f->taken, "the VM comes back and the destination has taken it");
+		must(from != OWNER_UNKNOWN || (f->voided && !f->taken), "a source in doubt goes on and its attempt is not void");
+		if (from == OWNER_UNKNOWN) {
+			host_vm_begin(&world->hosts[host_now]);
+		}
 		break;
 	case HANDOVER_EV_TAKEN:
 		must(f->taken, "TAKEN is obeyed and was never true");
@@ -202,6 +206,7 @@ static void guard_answer(const struct sim_host *h, enum owner record, enum hando
 	must(random == 0 || random != last_taken[host_now] || record == OWNER_OWN || record == OWNER_TAKEN ||
 			event == HANDOVER_EV_OLD_QUESTION,
 		"an attempt that was taken is denied");
+	facts_of(random)->settled |= event == HANDOVER_EV_RETIRED;
 	must(record != OWNER_VOID || facts_of(random)->voided, "an attempt is declined that was never void");
 }
 

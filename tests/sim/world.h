@@ -113,7 +113,8 @@ struct operator
 	bool retry;
 	bool asked; /* whether a next-action is named */
 	uint32_t to_boots;
-	bool taken_for_ever; /* its source restarted: nobody will ever say RETIRED */
+	bool taken_for_ever; /* at the very end the VM is at a host that may never migrate it on */
+	bool taken_by_word;  /* its source would never have said RETIRED: the operator took it */
 	bool took; /* some image was taken by word of the operator */
 	uint64_t cont_us;	 /* next cont of a VM that is held */
 };
@@ -151,6 +152,8 @@ struct host host_ops_of(struct sim_host *h);
 void host_power_on(struct sim_host *h);
 void host_power_off(struct sim_host *h);
 enum owner host_owner(const struct sim_host *h);
+/** The VM is started from its beginning. */
+void host_vm_begin(struct sim_host *h);
 
 void guest_init(struct guest *g, struct sim_host *h);
 void guest_free(struct guest *g);

@@ -125,7 +125,7 @@ static void commands_are_refused_where_they_do_not_belong(void **state)
 	assert_int_equal(engine_params_set(alpha, &params, reason), ERR_OK);
 	assert_int_equal(engine_migrate(alpha, "tcp:10.0.0.2:4444", reason), ERR_BAD_STATE);
 	assert_non_null(strstr(reason, "tls-hostname"));
-	for (int action = RESOLVE_RECALL; action <= RESOLVE_TAKE_BACK; action++) {
+	for (int action = RESOLVE_RECALL; action <= RESOLVE_ASK; action++) {
 		struct resolve how = { .action = (enum resolve_action)action, .all_fenced = true, .force = true };
 
 		assert_int_equal(engine_resolve(alpha, &how, reason), ERR_BAD_STATE);

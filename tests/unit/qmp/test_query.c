@@ -143,8 +143,9 @@ static void commands_reach_the_engine(void **state)
 
 static void resolve_takes_each_action(void **state)
 {
-	static const char *const words[] = { "recall", "discard", "take", "take-back" };
-	static const enum resolve_action actions[] = { RESOLVE_RECALL, RESOLVE_DISCARD, RESOLVE_TAKE, RESOLVE_TAKE_BACK };
+	static const char *const words[] = { "recall", "discard", "take", "take-back", "ask" };
+	static const enum resolve_action actions[] = { RESOLVE_RECALL, RESOLVE_DISCARD, RESOLVE_TAKE, RESOLVE_TAKE_BACK,
+		RESOLVE_ASK };
 	struct client *c = *state;
 
 	for (size_t i = 0; i < COUNT(words); i++) {
