@@ -27,6 +27,7 @@ BOARD_RAM_MIB = 512
 BOARD_RAM_BASE = 0x4000_0000
 GUEST_RAM_BASE = 0x5000_0000		# PA of slot 0, board/qemu-virt/map.c
 PAGE_BYTES = 4096
+VCPUS_MIN = 2				# cores are there for so many, or for more
 CPU_MAX = "max,pauth-impdef=on"		# FEAT_HAFDBS
 CPU_OLD = "cortex-a57"			# none: write-protect faults
 QMP_TIMEOUT_S = 10.0
@@ -516,10 +517,11 @@ class Board:
       edus        how many edu devices
       ram_mib, vcpus   shape of the slot
       shared_ram  False: no file behind the RAM
+      guest       image; with cmdline it is booted as Linux is, initrd: its initramfs
     """
 
     def __init__(self, lab, name, number, autostart=False, cpu=CPU_MAX, pki=None, cert=None, config=None, edus=1,
-                 ram_mib=64, vcpus=2, guest=None, image=None, shared_ram=False):
+                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False):
         self.lab, self.name, self.number = lab, name, number
         self.address = f"10.7.0.{number}"
         self.shared_ram = shared_ram
@@ -545,6 +547,10 @@ class Board:
             "host.crt.der": pki / f"{cert}.crt.der",
             "host.key.der": pki / f"{cert}.key.der",
         }
+        if initrd is not None:
+            self.files["initrd"] = pathlib.Path(initrd)
+        self.cmdline = cmdline
+        self.vcpus = vcpus
         self.image = pathlib.Path(image or ROOT / "build" / "image" / "godwit.bin")
         self.cpu = cpu
         self.edus = edus
@@ -553,7 +559,8 @@ class Board:
 
     def command(self):
         folder = self.lab.directory
-        args = [QEMU, "-M", "virt,virtualization=on,gic-version=3,iommu=smmuv3", "-cpu", self.cpu, "-smp", "3",
+        args = [QEMU, "-M", "virt,virtualization=on,gic-version=3,iommu=smmuv3", "-cpu", self.cpu,
+                "-smp", str(max(self.vcpus, VCPUS_MIN) + 1),
                 "-accel", "tcg,thread=multi", "-m", f"{BOARD_RAM_MIB}M", "-display", "none", "-monitor", "none",
                 "-no-reboot", "-nodefaults", "-kernel", str(self.image)]
         if self.shared_ram:
@@ -575,6 +582,10 @@ class Board:
         config = folder / f"{self.name}.config"
         config.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
         args += ["-fw_cfg", f"name=opt/godwit/config,file={config}"]
+        if self.cmdline is not None:
+            cmdline = folder / f"{self.name}.cmdline"
+            cmdline.write_text(self.cmdline)
+            args += ["-fw_cfg", f"name=opt/godwit/cmdline,file={cmdline}"]
         for name, path in self.files.items():
             args += ["-fw_cfg", f"name=opt/godwit/{name},file={path}"]
         return args
@@ -668,6 +679,10 @@ class Board:
     def say(self, line):
         """One line to the human monitor."""
         self.console.sendall(line.encode() + b"\n")
+
+    def type(self, line):
+        """One line to the guest's UART: the terminal is switched to the guest and back."""
+        self.console.sendall(b"\x01c" + line.encode() + b"\n\x01c")
 
     def wait_until(self, what, ready, timeout_s):
         """ready() is called whenever the console has a new line; its first value other than None is returned."""

@@ -24,6 +24,8 @@
 #define CONSOLE_RETRY_US	200u	/* the UART is full */
 #define MONITOR_LINE_BYTES	128u
 #define MONITOR_REPLY_BYTES	4096u
+#define CONSOLE_ESCAPE		0x01u	/* Ctrl-A; twice for itself */
+#define CONSOLE_SWITCH		'c'
 #define QMP_CHUNK_BYTES		256u
 #define CREDENTIAL_BYTES	4096u
 #define QUIT_ROUNDS_MAX		10000u	/* attempts to get the last output out */
@@ -46,6 +48,7 @@ static size_t qmp_out_at, qmp_out_len;
 static char monitor_line_bytes[MONITOR_LINE_BYTES];
 static size_t monitor_len;
 static char monitor_reply[MONITOR_REPLY_BYTES];
+static bool console_to_guest, console_escaped;
 static enum vm_run_state state_told;
 static bool quitting;
 
@@ -264,16 +267,42 @@ static void monitor_byte(uint8_t byte)
 	}
 }
 
+/** For the guest's UART. False: it is full. Dropped where no guest runs: its UART is somebody's record then. */
+static bool guest_byte(uint8_t byte)
+{
+	return !vm_may_run(&cfg.slot->vm) || vpl011_input(&cfg.slot->vm.uart, &byte, 1) == 1;
+}
+
+/** One byte from the operator's terminal; false if it has to wait. CONSOLE_ESCAPE c changes who is spoken to. */
+static bool console_byte(uint8_t byte)
+{
+	if (!console_escaped && byte == CONSOLE_ESCAPE) {
+		console_escaped = true;
+		return true;
+	}
+	if (console_escaped && byte == CONSOLE_SWITCH) {
+		console_to_guest = !console_to_guest;
+		console_line("console: what is typed goes to the %s", console_to_guest ? "guest" : "monitor");
+	} else if (!console_to_guest) {
+		monitor_byte(byte);
+	} else if (!guest_byte(byte)) {
+		return false;
+	}
+	console_escaped = false;
+	return true;
+}
+
 static bool console_step(void)
 {
 	const uint8_t *bytes;
 	size_t len = serial_peek(&console_in, &bytes);
+	size_t taken = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		monitor_byte(bytes[i]);
+	while (taken < len && console_byte(bytes[taken])) {
+		taken++;
 	}
-	serial_drop(&console_in, len);
-	return len > 0;
+	serial_drop(&console_in, taken);
+	return taken > 0;
 }
 
 static void guest_step(void)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """
 Runs the board tests: run.py [-l] [PATTERN...]. A pattern is a part of a case's name (group.case); none means all.
-Leaves build/results/test-board.txt, "passed failed".
+Leaves build/results/test-board.txt, "passed failed". --folder and --name are for tests of boards that lie elsewhere.
 """
 
 import argparse
@@ -60,9 +60,13 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the board tests.")
     parser.add_argument("-l", "--list", action="store_true", help="only list the cases")
     parser.add_argument("-x", "--first", action="store_true", help="end at the first failure")
+    parser.add_argument("--folder", type=pathlib.Path, default=HERE, help="where test_*.py lie")
+    parser.add_argument("--name", default="test-board", help="of the target, for its results")
+    parser.add_argument("--results", action="store_true", help="leave results although there are patterns")
     parser.add_argument("patterns", nargs="*")
     args = parser.parse_args()
-    for path in sorted(HERE.glob("test_*.py")):
+    sys.path.insert(0, str(args.folder.resolve()))
+    for path in sorted(args.folder.glob("test_*.py")):
         importlib.import_module(path.stem)
     chosen = [c for c in harness.CASES if not args.patterns or any(p in c.name for p in args.patterns)]
     if args.list:
@@ -84,11 +88,11 @@ def main():
         print("       " + failure.rstrip().replace("\n", "\n       "), flush=True)
         if args.first:
             break
-    if not args.patterns:
+    if args.results or not args.patterns:
         results = harness.ROOT / "build" / "results"
         results.mkdir(parents=True, exist_ok=True)
-        (results / "test-board.txt").write_text(f"{passed} {failed}\n")
-    print(f"test-board: {passed} passed, {failed} failed")
+        (results / f"{args.name}.txt").write_text(f"{passed} {failed}\n")
+    print(f"{args.name}: {passed} passed, {failed} failed")
     return 0 if failed == 0 and passed > 0 else 1
 
 

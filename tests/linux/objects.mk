@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+#
+# The Linux guest: Debian's kernel, and an initramfs with busybox and a program of ours that works and checks itself.
+
+linux-load-src := tests/linux/start.S tests/linux/load.c core/base/fmt.c core/base/text.c arch/aarch64/mem.S
+linux-load-objs := $(patsubst %,$(B)/linux/obj/%.o,$(basename $(linux-load-src)))
+linux-guest := $(stamp-linux) $(B)/linux/initramfs.cpio
+
+$(B)/linux/obj/%.o: %.c | $(stamp-cross)
+	@mkdir -p $(@D)
+	@echo "  CC [linux] $<"
+	$(Q)$(CC_IMAGE) $(CFLAGS-common) -O2 $(CFLAGS_IMAGE_BASE) $(CFLAGS_IMAGE_OURS) $(WARNINGS) $(WARNINGS-gcc) -MMD -MP -c -o $@ $<
+
+$(B)/linux/obj/%.o: %.S | $(stamp-cross)
+	@mkdir -p $(@D)
+	@echo "  AS [linux] $<"
+	$(Q)$(CC_IMAGE) -I. -g $(CFLAGS_IMAGE_BASE) -MMD -MP -c -o $@ $<
+
+$(B)/linux/load: $(linux-load-objs)
+	@echo "  LD [linux] $@"
+	$(Q)$(LD_IMAGE) -nostdlib -static --build-id=none --gc-sections -z noexecstack -e _start -o $@ $^
+
+$(B)/linux/initramfs.cpio: tools/initramfs.py tests/linux/init $(B)/linux/load $(stamp-linux)
+	@tools/initramfs.py $@ init=tests/linux/init bin/busybox=$(DEPS)/linux/busybox bin/load=$(B)/linux/load
+
+## The Linux guest: kernel in build/deps/linux, build/linux/initramfs.cpio
+linux: $(linux-guest)
+	@echo "linux: $(DEPS)/linux/vmlinuz, $(B)/linux/initramfs.cpio"
+
+linux-needs := $(board-needs) $(linux-guest)
+linux-run := tests/board/run.py --folder tests/linux
+
+## An unmodified Linux as the guest: it boots, works and moves (CASES="part of a name ...")
+test-linux: $(linux-needs)
+	@$(linux-run) --name $@ $(CASES)
+
+# The quick part of it.
+test-linux-short: $(linux-needs)
+	@$(linux-run) --name $@ --results 'powers_off[2-vcpus]' moves_once
+
+test-targets += test-linux-short
+
+.PHONY: linux test-linux test-linux-short
+-include $(shell find $(B)/linux -name '*.d' 2>/dev/null)
