@@ -2,6 +2,7 @@
 /* Faults that come at a moment: partitions, cuts, power, clocks, poison, strangers, guests that end. */
 #include <string.h>
 
+#include "core/base/text.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/world.h"
 
@@ -124,6 +125,49 @@ static void clock_jump(struct world *w, struct sim_host *h)
 	journal_line(&w->journal, h->index, "* the clock jumps by %llu us", (unsigned long long)us);
 }
 
+/* The host's identity is not what it should be, for handshakes that begin now. */
+static void cert_spoil(struct world *w, struct sim_host *h)
+{
+	static const char *const names[] = { "alpha", "beta", "gamma", "mallory" };
+	struct fake_credentials *own = &h->tls.own;
+	uint64_t kind = chance_below(&w->chance, 9);
+
+	h->cert_us = w->now_us + chance_scale(&w->chance, 100000, 20000000);
+	switch (kind) {
+	case 0:
+		own->expired = true;
+		break;
+	case 1:
+		own->none = true;
+		break;
+	case 2:
+		own->no_source_role = true;
+		break;
+	case 3:
+		own->no_destination_role = true;
+		break;
+	case 4:
+		own->tls12 = true;
+		break;
+	case 5:
+		own->silent = true;
+		break;
+	case 6:
+		(void)text_copy(own->ca, sizeof(own->ca), "other");
+		break;
+	default:
+		(void)text_copy(own->id, sizeof(own->id), names[chance_below(&w->chance, 4)]);
+		break;
+	}
+	journal_line(&w->journal, h->index, "* a bad certificate, kind %u", (unsigned)kind);
+}
+
+static void cert_mend(struct sim_host *h)
+{
+	h->tls.own = h->cert;
+	h->cert_us = 0;
+}
+
 static void guest_end(struct world *w, struct sim_host *h)
 {
 	if (!h->guest.running || h->guest.owner != OWNER_OWN) {
@@ -171,6 +215,11 @@ static void moment(struct world *w, enum plan_fault fault, struct sim_host *h)
 	case FAULT_STRANGER:
 		stranger_begin(w);
 		return;
+	case FAULT_CERT:
+		if (h->cert_us == 0) {
+			cert_spoil(w, h);
+		}
+		break;
 	case FAULT_GUEST_END:
 		if (chance_one_in(&w->chance, 4)) {
 			guest_end(w, h);
@@ -189,7 +238,7 @@ static void moment(struct world *w, enum plan_fault fault, struct sim_host *h)
 static void any_moment(struct world *w, struct sim_host *h)
 {
 	static const enum plan_fault kinds[] = { FAULT_PARTITION, FAULT_CUT, FAULT_RESTART, FAULT_CLOCK, FAULT_POISON,
-		FAULT_STRANGER, FAULT_GUEST_END, FAULT_CANCEL };
+		FAULT_STRANGER, FAULT_GUEST_END, FAULT_CANCEL, FAULT_CERT };
 	enum plan_fault here[sizeof(kinds) / sizeof(kinds[0])];
 	uint32_t count = 0;
 
@@ -224,6 +273,11 @@ void chaos_step(struct world *w)
 		w->partition_us = 0;
 		memset(w->wire.apart, 0, sizeof(w->wire.apart));
 		journal_line(&w->journal, JOURNAL_WORLD, "the network is whole again");
+	}
+	for (uint32_t i = 0; i < w->plan.host_count; i++) {
+		if (w->hosts[i].cert_us != 0 && w->now_us >= w->hosts[i].cert_us) {
+			cert_mend(&w->hosts[i]);
+		}
 	}
 	for (uint32_t i = 0; i < WORLD_STRANGERS; i++) {
 		if (w->strangers[i].used && w->now_us >= w->strangers[i].next_us) {
@@ -265,6 +319,11 @@ void chaos_end(struct world *w)
 
 		if (h->powered) {
 			h->guest.poisoned = UINT64_MAX;
+			cert_mend(h);
+			if (h->shape != 0) { /* set up right at last */
+				host_power_off(h);
+				h->on_us = w->now_us + 1000u;
+			}
 		} else if (h->on_us > w->now_us + 1000000u) {
 			h->on_us = w->now_us + 1000000u;
 		}

@@ -23,18 +23,22 @@ static const struct plan *plan_of(const struct gadget *d)
 	return &d->host->world->plan;
 }
 
-bool gadget_active(const struct gadget *d)
+static bool acts_in(enum device_state s)
 {
-	return d->enabled && (d->now == DEVICE_RUNNING || d->now == DEVICE_RUNNING_P2P || d->now == DEVICE_PRE_COPY ||
-				     d->now == DEVICE_PRE_COPY_P2P);
+	return s == DEVICE_RUNNING || s == DEVICE_RUNNING_P2P || s == DEVICE_PRE_COPY || s == DEVICE_PRE_COPY_P2P;
 }
 
-static void dma_write(struct gadget *d)
+bool gadget_active(const struct gadget *d)
+{
+	return d->enabled && acts_in(d->now);
+}
+
+static void device_write(struct gadget *d)
 {
 	struct world *w = d->host->world;
 	struct guest *g = &d->host->guest;
 	struct ledger_view views[LEDGER_HOSTS];
-	uint64_t page = (d->index * 7u + d->writes % DMA_PAGES) % plan_of(d)->page_count, old, value;
+	uint64_t page = (d->index * 7u + d->writes % DMA_PAGES) % plan_of(d)->page_count, value;
 	uint32_t at = (uint32_t)(d->writes % 512u) * 8u;
 
 	if (w->ledger.seat != d->host->index || w->ledger.resumed[d->host->index]) {
@@ -44,8 +48,9 @@ static void dma_write(struct gadget *d)
 	ledger_dma(&w->ledger, d->host->index, d->index, d->writes);
 	d->writes++;
 	value = ledger_value(&w->ledger, d->host->index);
-	memcpy(&old, g->ram + page * PAGE_BYTES + at, sizeof(old));
-	memcpy(g->ram + page * PAGE_BYTES + at, &value, sizeof(value));
+	if (!dma_write(&d->host->dma, d->index, page, at, value)) {
+		journal_violation(&w->journal, "device %u on %c is kept from memory while it runs", d->index, "ABC"[d->host->index]);
+	}
 	if (plan_of(d)->device_log[d->index]) {
 		if (d->log_on) {
 			bitmap_set(d->log, page);
@@ -53,7 +58,6 @@ static void dma_write(struct gadget *d)
 	} else {
 		guest_dirty(g, page);
 	}
-	ledger_write(&w->ledger, d->host->index, page, at, old, value);
 }
 
 void gadget_work(struct gadget *d)
@@ -63,17 +67,32 @@ void gadget_work(struct gadget *d)
 
 	d->worked_us = d->host->world->now_us;
 	if (!gadget_active(d)) {
+		if (chance_one_in(&d->host->chance, 16) && d->host->dma.updating == DMA_DEVICES) {
+			dma_stray(&d->host->dma, d->index);
+		}
 		return;
+	}
+	if (!dma_open(&d->host->dma, d->index)) {
+		return; /* its stream is being attached */
 	}
 	n = (us * WORKS_PER_S + chance_below(&d->host->chance, 1000000)) / 1000000u;
 	for (uint64_t i = 0; i < n && i < 16; i++) {
-		dma_write(d);
+		device_write(d);
 	}
 }
 
 static void describe(void *ctx, struct device_desc *out)
 {
-	*out = ((struct gadget *)ctx)->desc;
+	const struct gadget *d = ctx;
+
+	*out = d->desc;
+	if (d->host->shape == 9) {
+		out->device_id++;
+	} else if (d->host->shape == 10) {
+		out->state_version++;
+	} else if (d->host->shape == 12) {
+		(void)text_copy(out->type, sizeof(out->type), "other");
+	}
 }
 
 /* ---- arcs ---- */
@@ -87,7 +106,7 @@ static enum err state_begin(void *ctx, enum device_state to)
 		return ERR_BAD_STATE;
 	}
 	if (!device_arc_direct(d->desc.mig_flags, d->now, to)) {
-		journal_violation(&w->journal, "device %u on %c is asked to go from %s to %s", d->index,
+		journal_broken(&w->journal, "device %u on %c is asked to go from %s to %s", d->index,
 			"ABC"[d->host->index], device_state_name(d->now), device_state_name(to));
 		return ERR_NO_ARC;
 	}
@@ -181,6 +200,12 @@ static enum err state_poll(void *ctx, enum device_state *now)
 		if (d->host->world->now_us < d->arc_us) {
 			return ERR_AGAIN;
 		}
+		/* Its stream is attached before it acts, and detached with all its writes landed before it stands. */
+		if (d->arc_fault != FAULT_DEV_FAIL &&
+			dma_gate(&d->host->dma, d->index,
+				d->arc_fault == FAULT_COUNT && d->enabled && acts_in(d->to)) == ERR_AGAIN) {
+			return ERR_AGAIN;
+		}
 		d->arc_open = false;
 		err = arrive(d);
 	}
@@ -269,6 +294,7 @@ static enum err log_start(void *ctx)
 	if (world_fault(d->host->world, d->host, FAULT_HARVEST, 20)) {
 		return ERR_IO;
 	}
+	dma_settle(&d->host->dma);
 	memset(d->log, 0, BITMAP_WORDS(plan_of(d)->page_count) * sizeof(uint64_t));
 	d->log_on = true;
 	return ERR_OK;
@@ -279,6 +305,7 @@ static enum err log_harvest(void *ctx, struct dirty_cursor *cursor, uint64_t *ma
 	struct gadget *d = ctx;
 
 	(void)cursor;
+	dma_settle(&d->host->dma);
 	if (world_fault(d->host->world, d->host, FAULT_HARVEST, 20)) {
 		memset(d->log, 0, BITMAP_WORDS(plan_of(d)->page_count) * sizeof(uint64_t));
 		return ERR_LOST;
@@ -319,7 +346,7 @@ static enum err chore_poll(struct gadget *d, enum device_state after, bool reset
 {
 	struct world *w = d->host->world;
 
-	if (w->now_us < d->chore_us) {
+	if (w->now_us < d->chore_us || dma_gate(&d->host->dma, d->index, false) == ERR_AGAIN) {
 		return ERR_AGAIN;
 	}
 	if (world_fault(w, d->host, FAULT_DEV_ERROR, 20)) {

@@ -117,6 +117,7 @@ static enum err tracker_start(void *ctx)
 	if (world_fault(g->host->world, g->host, FAULT_HARVEST, 10)) {
 		return ERR_FULL;
 	}
+	dma_settle(&g->host->dma);
 	memset(g->log, 0, BITMAP_WORDS(plan_of(g)->page_count) * sizeof(uint64_t));
 	g->log_on = true;
 	meanwhile(g);
@@ -129,6 +130,7 @@ static enum err tracker_harvest(void *ctx, struct dirty_cursor *cursor, uint64_t
 	uint64_t pages = plan_of(g)->page_count;
 	uint64_t end = cursor->next_page + 64u * chance_range(&g->host->chance, 1, 16);
 
+	dma_settle(&g->host->dma); /* what was marked is in memory before it is told */
 	if (world_fault(g->host->world, g->host, FAULT_HARVEST, 20)) {
 		if (chance_one_in(&g->host->chance, 4)) {
 			return ERR_IO;
@@ -163,6 +165,44 @@ static struct dirty dirty(void *ctx)
 
 /* ---- vm_ops ---- */
 
+/* A host that was not set up as the others. */
+static void other_shape(uint32_t shape, struct vm_desc *out)
+{
+	switch (shape) {
+	case 1:
+		(void)text_copy(out->name, sizeof(out->name), "other");
+		break;
+	case 2:
+		out->vcpu_count = out->vcpu_count == 1 ? 2 : out->vcpu_count - 1;
+		break;
+	case 3:
+		out->timer_hz = 1000000000;
+		break;
+	case 4:
+		out->gic_prio_bits = 7;
+		break;
+	case 5:
+		out->id_reg_count = 1;
+		break;
+	case 6:
+		out->id_regs[1]++;
+		break;
+	case 7:
+		out->ram[0].first_gfn ^= UINT64_C(1) << 40;
+		break;
+	case 8:
+		if (out->ram_region_count < VM_RAM_REGIONS_MAX && out->ram[0].page_count > 1) {
+			uint32_t n = out->ram_region_count++;
+
+			out->ram[n] = (struct vm_ram_region){ out->ram[n - 1].first_gfn + out->ram[n - 1].page_count + 5000, 1 };
+			out->ram[0].page_count--;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
 static void describe(void *ctx, struct vm_desc *out)
 {
 	const struct plan *p = plan_of(ctx);
@@ -180,6 +220,7 @@ static void describe(void *ctx, struct vm_desc *out)
 	};
 	memcpy(out->ram, p->ram, sizeof(out->ram));
 	(void)text_copy(out->name, sizeof(out->name), "flight");
+	other_shape(((struct guest *)ctx)->host->shape, out);
 }
 
 static void owner_set(void *ctx, enum owner owner)
@@ -276,7 +317,7 @@ static enum err page_borrow(void *ctx, uint64_t page, enum page_use use, uint8_t
 	struct guest *g = ctx;
 
 	if (page >= plan_of(g)->page_count) {
-		journal_violation(&g->host->world->journal, "page %llu of %llu is asked for", (unsigned long long)page,
+		journal_broken(&g->host->world->journal, "page %llu of %llu is asked for", (unsigned long long)page,
 			(unsigned long long)plan_of(g)->page_count);
 		return ERR_RANGE;
 	}
@@ -286,7 +327,7 @@ static enum err page_borrow(void *ctx, uint64_t page, enum page_use use, uint8_t
 	if (use == PAGE_READ) {
 		meanwhile(g);
 	} else if (owner_may_run(g->owner) || g->running) {
-		journal_violation(&g->host->world->journal, "page %llu is written by the engine while %c owns the VM",
+		journal_broken(&g->host->world->journal, "page %llu is written by the engine while %c owns the VM",
 			(unsigned long long)page, "ABC"[g->host->index]);
 	}
 	g->borrowed++;
@@ -510,15 +551,14 @@ void guest_begin(struct guest *g)
 void guest_init(struct guest *g, struct sim_host *h)
 {
 	*g = (struct guest){ .host = h, .poisoned = UINT64_MAX };
-	g->ram = aligned_alloc(PAGE_BYTES, h->world->plan.page_count * PAGE_BYTES);
+	g->ram = dma_init(&h->dma, h);
 	g->log = calloc(BITMAP_WORDS(h->world->plan.page_count), sizeof(uint64_t));
-	ASSERT(g->ram != NULL && g->log != NULL);
-	memset(g->ram, 0, h->world->plan.page_count * PAGE_BYTES);
+	ASSERT(g->log != NULL);
 }
 
 void guest_free(struct guest *g)
 {
-	free(g->ram);
+	dma_free(&g->host->dma);
 	free(g->log);
 	g->ram = NULL;
 	g->log = NULL;

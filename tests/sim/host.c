@@ -5,9 +5,12 @@
 
 #include "core/base/assert.h"
 #include "core/base/bitmap.h"
-#include "tests/sim/quick_seal.h"
+#include "tests/sim/console.h"
+#include "tests/sim/rogue.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/world.h"
+
+#define GATE_TURNS_MAX 100000u
 
 static const char *const ids[LEDGER_HOSTS] = { "alpha", "beta", "gamma" };
 
@@ -52,9 +55,12 @@ static enum err randomness(void *ctx, uint8_t *out, size_t len_bytes)
 
 static enum err mark_load(void *ctx, const char *vm, struct owner_mark *out)
 {
-	const struct sim_host *h = ctx;
+	struct sim_host *h = ctx;
 
 	(void)vm;
+	if (world_fault(h->world, h, FAULT_MARK_LOAD, 3)) {
+		return ERR_IO;
+	}
 	*out = h->store.mark;
 	return ERR_OK;
 }
@@ -146,6 +152,8 @@ void host_vm_begin(struct sim_host *h)
 	guest_begin(&h->guest);
 	for (uint32_t i = 0; i < h->world->plan.device_count; i++) {
 		h->gadgets[i].enabled = true;
+		for (uint32_t turn = 0; turn < GATE_TURNS_MAX && dma_gate(&h->dma, i, true) == ERR_AGAIN; turn++) {
+		}
 	}
 	world_views(h->world, views);
 	ledger_begin(&h->world->ledger, h->index, views);
@@ -164,6 +172,9 @@ void host_power_on(struct sim_host *h)
 	h->chance = chance_of(w->plan.seed, 16u + h->index * 1024u + h->boots);
 	clock_set(h);
 	fake_tls_init(&h->tls, ids[h->index], "ca", chance_u64(&h->chance));
+	h->cert = h->tls.own;
+	h->cert_us = 0;
+	h->shape = h->index != 0 && first && world_fault(w, h, FAULT_SHAPE, 2) ? (uint32_t)chance_range(&h->chance, 1, 12) : 0;
 	guest_init(&h->guest, h);
 	for (uint32_t i = 0; i < w->plan.device_count; i++) {
 		gadget_init(&h->gadgets[i], h, i);
@@ -178,10 +189,10 @@ void host_power_on(struct sim_host *h)
 		.host = host_ops_of(h),
 		.vm = guest_vm(&h->guest),
 		.devices = devices,
-		.device_count = w->plan.device_count,
+		.device_count = w->plan.device_count - (h->shape == 11 && w->plan.device_count > 0 ? 1u : 0),
 		.streams = wire_streams(&w->wire, h->index),
-		.tls = fake_tls(&h->tls),
-		.seal = quick_seal(),
+		.tls = rogue_tls(fake_tls(&h->tls)),
+		.seal = rogue_seal(),
 		.bitmap = h->bitmap,
 		.bitmap_words = GW_BITMAP_WORDS(w->plan.page_count),
 		.own = first && h->index == 0 && !h->store.present,
@@ -189,10 +200,18 @@ void host_power_on(struct sim_host *h)
 	};
 	trace_host(h->index);
 	if (gw_init(h->gw, &config, reason) != ERR_OK) {
-		journal_violation(&w->journal, "gw_init: %.150s", reason);
+		trace_host(UINT32_MAX);
+		journal_line(&w->journal, h->index, "does not come up: %.150s", reason);
+		if (!plan_has(&w->plan, FAULT_MARK_LOAD)) {
+			journal_violation(&w->journal, "gw_init: %.150s", reason);
+		}
+		host_power_off(h);
+		h->on_us = w->now_us + chance_scale(&h->chance, 1000, 5000000);
+		return;
 	}
 	trace_boot(h->index, gw_owner(h->gw));
 	trace_host(UINT32_MAX);
+	console_open(w, h->index);
 	if (gw_owner(h->gw) == OWNER_OWN) {
 		host_vm_begin(h);
 	}

@@ -53,18 +53,33 @@ void journal_line(struct journal *j, uint32_t host, const char *format, ...)
 	va_end(args);
 }
 
+static void __attribute__((format(printf, 3, 0))) violated(struct journal *j, bool excused, const char *format, va_list args)
+{
+	if (j->violated || j->over) {
+		return;
+	}
+	j->over = true;
+	j->violated = !excused;
+	(void)vsnprintf(j->violation, sizeof(j->violation), format, args);
+	journal_line(j, JOURNAL_WORLD, "%s: %.180s", excused ? "of a world with a liar" : "VIOLATION", j->violation);
+}
+
 void journal_violation(struct journal *j, const char *format, ...)
 {
 	va_list args;
 
-	if (j->violated) {
-		return;
-	}
-	j->violated = true;
 	va_start(args, format);
-	(void)vsnprintf(j->violation, sizeof(j->violation), format, args);
+	violated(j, j->excused, format, args);
 	va_end(args);
-	journal_line(j, JOURNAL_WORLD, "VIOLATION: %.180s", j->violation);
+}
+
+void journal_broken(struct journal *j, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	violated(j, false, format, args);
+	va_end(args);
 }
 
 void journal_print(const struct journal *j, uint64_t lines)

@@ -17,6 +17,8 @@ struct journal {
 	bool echo; /* print each line as it comes */
 	char lines[JOURNAL_LINES][JOURNAL_BYTES];
 	uint64_t line_count;
+	bool excused; /* somebody lies: violations end the run and are not counted */
+	bool over;    /* ended by one */
 	bool violated;
 	char violation[JOURNAL_BYTES];
 };
@@ -28,6 +30,8 @@ void journal_event(struct journal *j, uint32_t host, uint32_t kind, uint64_t a, 
 void journal_line(struct journal *j, uint32_t host, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** A property does not hold. The first one counts. */
 void journal_violation(struct journal *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Holds whoever lies. */
+void journal_broken(struct journal *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** The last lines, at most so many. */
 void journal_print(const struct journal *j, uint64_t lines);
 

@@ -240,6 +240,15 @@ void ledger_write(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, u
 	journal_event(l->journal, host, EV_WRITE, page, value);
 }
 
+void ledger_landed(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, uint64_t value)
+{
+	if (host != l->seat) {
+		journal_violation(l->journal, "a write of a device on %c lands, and the VM is elsewhere", host_names[host]);
+	}
+	memcpy(l->now.ram + page * PAGE_BYTES + at, &value, sizeof(value));
+	journal_event(l->journal, host, EV_WRITE, page, value);
+}
+
 void ledger_dma(struct ledger *l, uint32_t host, uint32_t device, uint64_t writes)
 {
 	if (host != l->seat) {

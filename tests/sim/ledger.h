@@ -82,6 +82,8 @@ void ledger_one_runner(struct ledger *l, const struct ledger_view views[LEDGER_H
 void ledger_instruction(struct ledger *l, uint32_t host, uint32_t vcpu, uint64_t counter, uint64_t guest_ns);
 /** A word is written by the seat; old is what was read before. */
 void ledger_write(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, uint64_t old, uint64_t value);
+/** A DMA write has reached memory, over whatever was there. */
+void ledger_landed(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, uint64_t value);
 /** One DMA write of a device. */
 void ledger_dma(struct ledger *l, uint32_t host, uint32_t device, uint64_t writes);
 /** A device of the seat was reset by the engine, which may happen only after a failure. */

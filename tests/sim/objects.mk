@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 host-progs += tests/sim/sim
 tests/sim/sim-src := $(addprefix tests/sim/,sim.c world.c host.c guest.c gadget.c chaos.c operator.c plan.c)
-tests/sim/sim-src += $(addprefix tests/sim/,journal.c ledger.c trace.c wire.c quick_seal.c)
-# Every step of the hand-over passes through tests/sim/trace.c.
-tests/sim/sim-ldlibs := -Wl,--wrap=handover_post
+tests/sim/sim-src += $(addprefix tests/sim/,journal.c ledger.c trace.c wire.c quick_seal.c console.c reached.c rogue.c dma.c)
+# Every step of the hand-over passes through tests/sim/trace.c, and every text through tests/sim/reached.c.
+tests/sim/sim-ldlibs := -Wl,--wrap=handover_post,--wrap=fmt,--wrap=vfmt,--wrap=err_name
+
+sim-named := $(B)/gen/tests/sim/named_errors.inc
+$(sim-named): tests/sim/named_errors.py $(engine-src)
+	@mkdir -p $(@D)
+	@python3 $< $(filter %.c,$^) > $@
+CFLAGS-tests/sim/reached.c := -I$(B)/gen
+$(foreach v,host host-fast host-clang,$(B)/$v/obj/tests/sim/reached.o): $(sim-named)
 
 SIM := tests/sim/sim
 sim-args = $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),2000) $(if $(FIRST),--first $(FIRST))) $(if $(MASK),--mask $(MASK)) \

@@ -3,9 +3,11 @@
  * The operator: moves the VM from host to host, does foolish but harmless things on the way, and when the faults are over
  * does what next-action asks, never with a false word about fencing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/text.h"
+#include "tests/sim/console.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/world.h"
 
@@ -29,31 +31,29 @@ static void say(struct world *w, uint32_t host, const char *what, enum err err, 
 
 /* ---- commands ---- */
 
-static enum err command(struct world *w, uint32_t host, enum err (*call)(struct engine *, char *), const char *what)
+static enum err command(struct world *w, uint32_t host, const char *what)
 {
 	char reason[REASON_BYTES] = "";
-	enum err err;
+	enum err err = console_command(w, host, what, NULL, reason);
 
-	trace_host(host);
-	err = call(engine_of(w, host), reason);
-	trace_host(UINT32_MAX);
 	say(w, host, what, err, reason);
 	return err;
 }
 
 static enum err resolve(struct world *w, uint32_t host, enum resolve_action action, bool force, const char *what)
 {
-	struct resolve how = { action, action == RESOLVE_TAKE || action == RESOLVE_TAKE_BACK, force };
-	char reason[REASON_BYTES] = "";
-	bool other = how.all_fenced && host_owner(&w->hosts[host]) != OWNER_TAKEN; /* another image than has run goes on */
+	static const char *const words[] = { "recall", "discard", "take", "take-back", "ask" };
+	bool fenced = action == RESOLVE_TAKE || action == RESOLVE_TAKE_BACK;
+	bool other = fenced && host_owner(&w->hosts[host]) != OWNER_TAKEN; /* another image than has run goes on */
+	char arguments[96], reason[REASON_BYTES] = "";
 	enum err err;
 
 	if (other) {
 		w->ledger.fall_back[host] = true; /* cleared if it is refused */
 	}
-	trace_host(host);
-	err = engine_resolve(engine_of(w, host), &how, reason);
-	trace_host(UINT32_MAX);
+	(void)snprintf(arguments, sizeof(arguments), "{\"action\": \"%s\"%s%s}", words[action],
+		fenced ? ", \"all-fenced\": true" : "", force ? ", \"force\": true" : "");
+	err = console_command(w, host, "x-migrate-resolve", arguments, reason);
 	if (other) {
 		w->ledger.fall_back[host] = err == ERR_OK;
 		w->ledger.resumed[host] = true;
@@ -70,7 +70,7 @@ static void listen_for(struct world *w, uint32_t host, uint32_t peer)
 
 	engine_params_get(engine_of(w, host), &params);
 	if (engine_of(w, host)->incoming && strcmp(params.tls_authz, ids[peer]) != 0) {
-		(void)command(w, host, engine_cancel, "migrate_cancel");
+		(void)command(w, host, "migrate_cancel");
 	}
 }
 
@@ -79,7 +79,6 @@ static void set_parameters(struct world *w, uint32_t host, uint32_t peer, bool p
 	struct engine *e = engine_of(w, host);
 	const struct plan *p = &w->plan;
 	struct migration_params params;
-	struct migration_caps caps;
 	char reason[REASON_BYTES] = "";
 	enum err err;
 
@@ -95,14 +94,9 @@ static void set_parameters(struct world *w, uint32_t host, uint32_t peer, bool p
 	params.x_pause_at_commit = p->pause_at_commit;
 	(void)text_copy(params.tls_hostname, sizeof(params.tls_hostname), ids[peer]);
 	(void)text_copy(params.tls_authz, sizeof(params.tls_authz), ids[peer]);
-	err = engine_params_set(e, &params, reason);
+	err = console_parameters(w, host, &params, p->verify_ram, reason);
 	if (err != ERR_OK) {
 		say(w, host, "migrate-set-parameters", err, reason);
-	}
-	engine_caps_get(e, &caps);
-	caps.x_verify_ram = p->verify_ram;
-	if (engine_caps_set(e, &caps, reason) != ERR_OK) {
-		say(w, host, "migrate-set-capabilities", ERR_BAD_STATE, reason);
 	}
 }
 
@@ -114,22 +108,18 @@ static enum err incoming(struct world *w, uint32_t host)
 	if (engine_of(w, host)->incoming) {
 		return ERR_OK;
 	}
-	trace_host(host);
-	err = engine_incoming(engine_of(w, host), "tcp:0:4444", reason);
-	trace_host(UINT32_MAX);
+	err = console_command(w, host, "migrate-incoming", "{\"uri\": \"tcp:0:4444\"}", reason);
 	say(w, host, "migrate-incoming", err, reason);
 	return err;
 }
 
 static enum err migrate(struct world *w, uint32_t from, uint32_t to)
 {
-	static const char *const uris[LEDGER_HOSTS] = { "tcp:10.0.0.1:4444", "tcp:10.0.0.2:4444", "tcp:10.0.0.3:4444" };
-	char reason[REASON_BYTES] = "";
+	char arguments[48], reason[REASON_BYTES] = "";
 	enum err err;
 
-	trace_host(from);
-	err = engine_migrate(engine_of(w, from), uris[to], reason);
-	trace_host(UINT32_MAX);
+	(void)snprintf(arguments, sizeof(arguments), "{\"uri\": \"tcp:10.0.0.%u:4444\"}", to + 1u);
+	err = console_command(w, from, "migrate", arguments, reason);
 	say(w, from, "migrate", err, reason);
 	return err;
 }
@@ -189,6 +179,10 @@ static bool all_fenced(struct world *w, uint32_t host)
 		if (owner == OWNER_UNKNOWN && may_go_on(&h->store.mark, engine_of(w, host))) {
 			return false;
 		}
+		if (h->powered && owner == OWNER_GIVEN && host_owner(&w->hosts[host]) == OWNER_READY &&
+			h->gw->engine.attempt.random == engine_of(w, host)->attempt.random) {
+			continue; /* it runs the VM on DECLINED alone, and that will not come */
+		}
 		if (!h->powered || (owner != OWNER_NONE && owner != OWNER_VOID && owner != OWNER_UNKNOWN &&
 					   !(owner == OWNER_GONE && !at_work(w, i)))) {
 			return false;
@@ -202,6 +196,8 @@ static void check_info(struct world *w, uint32_t from)
 	struct migration_info info;
 	uint64_t pages = w->plan.page_count, real = w->ledger.blackout_us;
 
+	console_query(w, from);
+	console_listen(w, from);
 	if (engine_of(w, from)->src.ask_until_us != 0) {
 		return; /* it restarted on the way, and learnt how it ended */
 	}
@@ -257,10 +253,30 @@ static void give_up(struct world *w, const char *why)
 	hop_over(w);
 }
 
+/* Before anything was set: refused, and by name. */
+static void hasty(struct world *w, uint32_t host)
+{
+	struct migration_params now;
+
+	engine_params_get(engine_of(w, host), &now);
+	if (now.tls_hostname[0] == '\0' && now.tls_authz[0] == '\0' &&
+		(migrate(w, host, (host + 1u) % w->plan.host_count) == ERR_OK || incoming(w, host) == ERR_OK)) {
+		journal_violation(&w->journal, "%c migrates with whoever comes", "ABC"[host]);
+	}
+}
+
 static void hop_begin(struct world *w)
 {
 	struct operator *op = &w->op;
 
+	if (chance_one_in(&w->chance, 40)) {
+		uint32_t any = (uint32_t)chance_below(&w->chance, w->plan.host_count);
+
+		if (w->hosts[any].powered) {
+			console_nonsense(w, any);
+			hasty(w, any);
+		}
+	}
 	op->from = owner_host(w);
 	if (op->from == LEDGER_NOBODY || at_work(w, op->from)) {
 		if (w->now_us - op->since_us > 20000000u) {
@@ -273,7 +289,7 @@ static void hop_begin(struct world *w)
 		op->to = (op->to + 1u) % w->plan.host_count;
 	}
 	if (!engine_of(w, op->from)->power.run_wanted && w->now_us - op->since_us < 1000000u) {
-		(void)command(w, op->from, engine_vm_cont, "cont");
+		(void)command(w, op->from, "cont");
 	}
 	if (!w->hosts[op->to].powered) {
 		return;
@@ -322,9 +338,9 @@ static void meddle(struct world *w)
 	if (plan_has(&w->plan, FAULT_STOP_CONT) && chance_one_in(&w->chance, 20)) {
 		trace_fault(host_owner(&w->hosts[host]), FAULT_STOP_CONT);
 		if (chance_one_in(&w->chance, 2)) {
-			(void)command(w, host, engine_vm_stop, "stop");
+			(void)command(w, host, "stop");
 		} else {
-			(void)command(w, host, engine_vm_cont, "cont");
+			(void)command(w, host, "cont");
 		}
 	}
 	if (plan_has(&w->plan, FAULT_CANCEL) && chance_one_in(&w->chance, 40)) {
@@ -353,10 +369,22 @@ void operator_meddles(struct world *w, uint32_t host)
 		(void)resolve(w, host, RESOLVE_TAKE_BACK, false, "take-back, all-fenced");
 		return;
 	}
-	switch (chance_below(&w->chance, 5)) {
+	switch (chance_below(&w->chance, 8)) {
 	case 0:
 	case 1:
-		(void)command(w, host, engine_cancel, "migrate_cancel");
+		(void)command(w, host, "migrate_cancel");
+		break;
+	case 5: /* takes one host for another */
+		listen_for(w, host, (host + 2u) % w->plan.host_count);
+		set_parameters(w, host, (host + 2u) % w->plan.host_count, false);
+		(void)incoming(w, host);
+		break;
+	case 6:
+		set_parameters(w, host, (uint32_t)chance_below(&w->chance, w->plan.host_count), false);
+		break;
+	case 7:
+		console_query(w, host);
+		console_listen(w, host);
 		break;
 	case 2:
 		(void)resolve(w, host, RESOLVE_RECALL, false, "recall");
@@ -382,7 +410,7 @@ static void go_on(struct world *w)
 
 		if (e != NULL && e->owner == OWNER_TAKEN &&
 			((e->dst.phase == DST_PAUSED && e->dst.hold) || e->dst.phase == DST_STUCK)) {
-			(void)command(w, i, engine_vm_cont, "cont");
+			(void)command(w, i, "cont");
 		}
 	}
 }
@@ -435,7 +463,7 @@ static void hop_wait(struct world *w)
 		return;
 	}
 	if (w->now_us - op->since_us > HOP_US) {
-		(void)command(w, op->from, engine_cancel, "migrate_cancel");
+		(void)command(w, op->from, "migrate_cancel");
 		op->gave_up = true;
 		give_up(w, "it takes too long");
 		return;
@@ -453,7 +481,7 @@ static void peace_begin(struct world *w)
 	for (uint32_t i = 0; i < w->plan.host_count; i++) {
 		if (w->hosts[i].powered && at_work(w, i) && host_owner(&w->hosts[i]) != OWNER_GIVEN &&
 			host_owner(&w->hosts[i]) != OWNER_GONE) {
-			(void)command(w, i, engine_cancel, "migrate_cancel");
+			(void)command(w, i, "migrate_cancel");
 		}
 	}
 	phase(w, OP_RESOLVE, 1000);
@@ -593,7 +621,7 @@ static void peace_resolve(struct world *w)
 			phase(w, OP_LAST, 100000);
 			return;
 		}
-		(void)command(w, owner, engine_vm_cont, "cont");
+		(void)command(w, owner, "cont");
 		op->next_us = w->now_us + 200000;
 		return;
 	}

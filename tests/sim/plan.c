@@ -55,6 +55,20 @@ static void draw_ram(struct plan *p, struct chance *c)
 	}
 }
 
+/* A device reaches 40 bits of addresses: what lies above moves down, and keeps its place within 2 GiB. */
+static void within_reach(struct plan *p)
+{
+	const struct vm_ram_region *last = &p->ram[p->region_count - 1];
+	uint64_t down = p->ram[0].first_gfn & ~UINT64_C(0x7ffff);
+
+	if (p->device_count == 0 || last->first_gfn + last->page_count <= UINT64_C(1) << 28) {
+		return;
+	}
+	for (uint32_t i = 0; i < p->region_count; i++) {
+		p->ram[i].first_gfn -= down;
+	}
+}
+
 static void draw_devices(struct plan *p, struct chance *c)
 {
 	p->device_count = (uint32_t)chance_below(c, LEDGER_DEVICES);
@@ -155,6 +169,7 @@ void plan_draw(struct plan *p, uint64_t seed, uint32_t allowed)
 	draw_hops(p, &c);
 	draw_ram(p, &c);
 	draw_devices(p, &c);
+	within_reach(p);
 	draw_parameters(p, &c);
 	draw_way(p, &c);
 	draw_guest(p, &c);

@@ -40,7 +40,11 @@
 	X(CANCEL, "cancel")		/* the operator gives up at any time, recalls, discards */                     \
 	X(STOP_CONT, "stop and cont")	/* at any time */                                                              \
 	X(GUEST_END, "guest ends")	/* powers off or crashes */                                                    \
-	X(RANDOM, "no randomness")	/* now and then */
+	X(RANDOM, "no randomness")	/* now and then */                                                             \
+	X(ROGUE, "rogue")		/* a peer with all keys that lies */                                           \
+	X(CERT, "certificate")		/* expired, of another CA, of another name, without a role ... for a while */  \
+	X(SHAPE, "other shape")		/* hosts that were not set up alike */                                         \
+	X(MARK_LOAD, "mark unreadable") /* at power-on, for a while */
 
 enum plan_fault {
 #define PLAN_ENUM(name, text) FAULT_##name,

@@ -176,8 +176,99 @@ static void add(struct sums *to, const struct sums *from)
 	to->bad_seed = bad;
 }
 
-static void print_arcs(const struct sums *s)
+#define ALL_REACHED_SEEDS 20000u /* so many must reach everything */
+
+struct unreached_arc {
+	enum handover_side side;
+	enum owner state;
+	enum handover_event event;
+	const char *why;
+};
+
+static const struct unreached_arc unreached_arcs[] = {
+	{ HANDOVER_SIDE_COUNT, OWNER_COUNT, HANDOVER_EV_COUNT, "" },
+#define UNREACHED_ARC(side, state, event, next, why) { HANDOVER_##side, OWNER_##state, HANDOVER_EV_##event, why },
+#include "tests/sim/unreached.def"
+};
+
+static const struct {
+	const char *key, *why, *test;
+} unreached_errors[] = {
+	{ "", "", "" },
+#define UNREACHED_ERROR(key, why, test) { key, why, test },
+#include "tests/sim/unreached.def"
+};
+
+static const char *arc_excuse(enum handover_side side, enum owner state, enum handover_event event)
 {
+	for (uint32_t i = 0; i < sizeof(unreached_arcs) / sizeof(unreached_arcs[0]); i++) {
+		const struct unreached_arc *u = &unreached_arcs[i];
+
+		if (u->side == side && u->state == state && u->event == event) {
+			return u->why;
+		}
+	}
+	return NULL;
+}
+
+static uint32_t error_excuse(const char *key)
+{
+	for (uint32_t i = 1; i < sizeof(unreached_errors) / sizeof(unreached_errors[0]); i++) {
+		if (strcmp(unreached_errors[i].key, key) == 0) {
+			return i;
+		}
+	}
+	return 0;
+}
+
+/* Named errors; those that were missed for no reason. */
+static uint32_t print_errors(const struct sums *s)
+{
+	const struct reached *r = &s->trace.reached;
+	uint32_t reached = 0, missed = 0;
+
+	for (uint32_t i = 0; i < reached_count(); i++) {
+		reached += r->texts[i] != 0;
+	}
+	(void)printf("\nnamed errors of engine, session and control: %u of %u reached\n", reached, reached_count());
+	for (uint32_t i = 0; i < reached_count(); i++) {
+		uint32_t excuse = error_excuse(reached_text(i));
+
+		if (r->texts[i] == 0 && excuse == 0) {
+			(void)printf("  never: %s  %s\n", reached_where(i), reached_text(i));
+			missed++;
+		}
+	}
+	for (uint32_t i = 0; i < reached_count(); i++) {
+		uint32_t excuse = error_excuse(reached_text(i));
+
+		if (r->texts[i] == 0 && excuse != 0) {
+			(void)printf("  not here: %s  %s (%s; %s)\n", reached_where(i), reached_text(i),
+				unreached_errors[excuse].why, unreached_errors[excuse].test);
+		} else if (excuse != 0) {
+			(void)printf("  reached after all: %s\n", reached_text(i));
+		}
+	}
+	for (uint32_t i = 1; i < sizeof(unreached_errors) / sizeof(unreached_errors[0]); i++) {
+		if (reached_find(unreached_errors[i].key) == REACHED_MAX) {
+			(void)printf("  no such error any more: %s\n", unreached_errors[i].key);
+			missed++;
+		}
+	}
+	for (uint32_t i = 0; i < ERR_COUNT; i++) {
+		if (r->errs[i] == 0) {
+			(void)printf("  never: enum err %u, %s\n", i, err_name((enum err)i));
+			missed++;
+		}
+	}
+	return missed;
+}
+
+/* The same of the arcs. */
+static uint32_t print_arcs(const struct sums *s)
+{
+	uint32_t missed = 0;
+
 	uint32_t listed = 0, reached = 0;
 
 	for (uint32_t side = 0; side < HANDOVER_SIDE_COUNT; side++) {
@@ -196,12 +287,19 @@ static void print_arcs(const struct sums *s)
 			for (uint32_t ev = 0; ev < HANDOVER_EV_COUNT; ev++) {
 				if (trace_listed((enum handover_side)side, (enum owner)st, (enum handover_event)ev) &&
 					s->trace.arcs[side][st][ev] == 0) {
-					(void)printf("  never: %s %s %s\n", side == HANDOVER_SRC ? "SRC" : "DST",
-						owner_name((enum owner)st), handover_event_name((enum handover_event)ev));
+					const char *why =
+						arc_excuse((enum handover_side)side, (enum owner)st, (enum handover_event)ev);
+
+					missed += why == NULL;
+					(void)printf("  %s: %s %s %s%s%s\n", why == NULL ? "never" : "not here",
+						side == HANDOVER_SRC ? "SRC" : "DST", owner_name((enum owner)st),
+						handover_event_name((enum handover_event)ev), why == NULL ? "" : ": ",
+						why == NULL ? "" : why);
 				}
 			}
 		}
 	}
+	return missed;
 }
 
 static void print_table(const struct sums *s)
@@ -255,11 +353,14 @@ static double share(uint64_t part, uint64_t whole)
 	return whole != 0 ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-static void print_sums(const struct sums *s, double seconds, bool table)
+/* How many arcs and named errors were missed for no reason. */
+static uint32_t print_sums(const struct sums *s, double seconds, bool table)
 {
+	uint32_t missed = 0;
+
 	if (table) {
 		print_table(s);
-		print_arcs(s);
+		missed = print_arcs(s) + print_errors(s);
 	}
 	(void)printf("\n%llu seeds (%llu without faults), %llu run twice with equal hashes; all hashes %016llx\n",
 		(unsigned long long)s->seeds, (unsigned long long)s->clean_seeds, (unsigned long long)s->twice,
@@ -279,6 +380,7 @@ static void print_sums(const struct sums *s, double seconds, bool table)
 		(unsigned long long)s->flips, (unsigned long long)s->stalls, (unsigned long long)s->restarts);
 	(void)printf("%.1f s, %.0f migrations a minute, %.0f simulated seconds a second\n", seconds,
 		(double)s->attempts * 60.0 / seconds, (double)s->sim_us / 1e6 / seconds);
+	return missed;
 }
 
 static double now_s(void)
@@ -308,6 +410,7 @@ static int run_many(uint64_t first, uint64_t seeds, uint32_t allowed, uint32_t w
 {
 	static struct sums total;
 	double begun = now_s();
+	uint32_t missed;
 	int failed = 0;
 
 	for (uint32_t i = 0; i < workers; i++) {
@@ -326,13 +429,18 @@ static int run_many(uint64_t first, uint64_t seeds, uint32_t allowed, uint32_t w
 	for (uint32_t i = 0; i < workers; i++) {
 		add(&total, &all[i]);
 	}
-	print_sums(&total, now_s() - begun, table);
+	missed = print_sums(&total, now_s() - begun, table);
 	if (failed != 0 || total.violations != 0) {
 		(void)printf("sim: FAILED, seed %llu\n", (unsigned long long)total.bad_seed);
 		return 1;
 	}
 	if (total.clean_completed != total.clean_attempts) {
 		(void)printf("sim: FAILED, not every migration without faults completed\n");
+		return 1;
+	}
+	if (missed != 0 && total.seeds >= ALL_REACHED_SEEDS) {
+		(void)printf("sim: FAILED, %u arcs or named errors were never reached, and tests/sim/unreached.def has no reason\n",
+			missed);
 		return 1;
 	}
 	(void)printf("sim: no violation\n");

@@ -43,6 +43,7 @@ void trace_begin(struct world *w, struct trace_sums *s)
 {
 	world = w;
 	sums = s;
+	reached_begin(&s->reached);
 	trace_forget();
 }
 
@@ -56,6 +57,11 @@ void trace_forget(void)
 void trace_host(uint32_t host)
 {
 	host_now = host;
+}
+
+struct sim_host *trace_host_now(void)
+{
+	return world != NULL && host_now < LEDGER_HOSTS ? &world->hosts[host_now] : NULL;
 }
 
 void trace_boot(uint32_t host, enum owner owner)

@@ -9,12 +9,14 @@
 
 #include "migration/handover.h"
 #include "tests/sim/plan.h"
+#include "tests/sim/reached.h"
 
 /** What was reached, over many worlds; lies in memory shared by the workers. */
 struct trace_sums {
 	uint64_t arcs[HANDOVER_SIDE_COUNT][OWNER_COUNT][HANDOVER_EV_COUNT];
 	uint64_t refused[HANDOVER_SIDE_COUNT][OWNER_COUNT][HANDOVER_EV_COUNT];
 	uint64_t faults[OWNER_COUNT][FAULT_COUNT];
+	struct reached reached;
 };
 
 struct world;
@@ -24,6 +26,8 @@ void trace_begin(struct world *w, struct trace_sums *sums);
 void trace_forget(void);
 /** The host whose engine is called now; UINT32_MAX: none. */
 void trace_host(uint32_t host);
+/** That host, or NULL. */
+struct sim_host *trace_host_now(void);
 /** A host was powered on and is in this state. */
 void trace_boot(uint32_t host, enum owner owner);
 void trace_fault(enum owner owner, enum plan_fault fault);

@@ -121,14 +121,14 @@ static void host_step(struct sim_host *h)
 	now = host_time_us(h);
 	w->steps++;
 	if (h->guest.borrowed != 0) {
-		journal_violation(&w->journal, "%u pages are still borrowed after a step of %c", h->guest.borrowed,
+		journal_broken(&w->journal, "%u pages are still borrowed after a step of %c", h->guest.borrowed,
 			"ABC"[h->index]);
 	}
 	if (want == 0) {
 		h->wake_us = w->now_us + w->plan.turn_us;
 		h->zero_steps++;
 		if (h->zero_steps > ZERO_STEPS_MAX) {
-			journal_violation(&w->journal, "%c has had work at once for %u steps", "ABC"[h->index], ZERO_STEPS_MAX);
+			journal_broken(&w->journal, "%c has had work at once for %u steps", "ABC"[h->index], ZERO_STEPS_MAX);
 		}
 		return;
 	}
@@ -156,7 +156,7 @@ static void advance(struct world *w)
 	w->turns_here = next > w->now_us ? 0 : w->turns_here + 1;
 	w->now_us = next > w->now_us ? next : w->now_us;
 	if (w->turns_here > 100000u) {
-		journal_violation(&w->journal, "the simulator's clock stands still");
+		journal_broken(&w->journal, "the simulator's clock stands still");
 	}
 }
 
@@ -194,7 +194,7 @@ static void turn(struct world *w)
 bool world_run(struct world *w, uint64_t seed, uint32_t allowed, bool echo)
 {
 	world_begin(w, seed, allowed, echo);
-	while (!w->journal.violated && w->op.phase != OP_DONE) {
+	while (!w->journal.over && w->op.phase != OP_DONE) {
 		turn(w);
 		if (w->steps > STEPS_MAX || w->now_us > SIM_US_MAX) {
 			journal_violation(&w->journal, "no end: %llu steps, %llu s, phase %u", (unsigned long long)w->steps,

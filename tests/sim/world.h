@@ -8,6 +8,7 @@
 
 #include "migration/godwit.h"
 #include "tests/fake/fake_tls.h"
+#include "tests/sim/dma.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/plan.h"
@@ -18,6 +19,15 @@
 
 struct world;
 struct sim_host;
+
+/** The operator's side of a host's QMP connection: tests/sim/console.h. */
+struct console {
+	char line[QMP_REPLY_BYTES + 16u];
+	size_t len;
+	uint32_t next_id;
+	uint64_t events;
+	char status[16]; /* of the last MIGRATION event */
+};
 
 /** The vCPUs, RAM and records of a VM on one host; implements migration/vm.h. */
 struct guest {
@@ -87,8 +97,13 @@ struct sim_host {
 	uint64_t *bitmap;
 	struct guest guest;
 	struct gadget gadgets[LEDGER_DEVICES];
+	struct dma dma;
 	struct store store;
 	uint64_t zero_steps;
+	struct console console;
+	struct fake_credentials cert; /* the good one */
+	uint32_t shape; /* what is not set up as at the others; 0: nothing */
+	uint64_t cert_us; /* end of its bad certificate; 0: good */
 	bool lost_vm;	/* held the VM when the power went */
 };
 
