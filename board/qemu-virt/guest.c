@@ -156,7 +156,6 @@ static enum err load_files(struct slot *s)
 	}
 	if (err == ERR_OK) {
 		vm_reset(&s->vm, at.entry, at.tree);
-		vm_owner_set(&s->vm, OWNER_OWN);
 	}
 	return err;
 }
@@ -177,7 +176,6 @@ static enum err load_initrd_image(struct slot *s, const uint8_t *image, uint64_t
 	err = vm_ram_write(&s->vm, VM_RAM_IPA + offset, image, len_bytes);
 	if (err == ERR_OK) {
 		vm_reset(&s->vm, VM_RAM_IPA + offset, 0);
-		vm_owner_set(&s->vm, OWNER_OWN);
 	}
 	return err;
 }

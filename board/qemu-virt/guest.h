@@ -18,8 +18,8 @@
 #define GUEST_CMDLINE_BYTES_MAX	1024u /* with the final zero */
 
 /**
- * Put the guest into the slot's RAM and make vCPU 0 start there, as its owner. The VM is stopped. ERR_RANGE, ERR_FULL: it
- * does not fit; ERR_END: no guest was given; ERR_IO.
+ * Put the guest into the slot's RAM and make vCPU 0 start there. The VM is stopped. ERR_RANGE, ERR_FULL: it does not fit;
+ * ERR_END: no guest was given; ERR_IO.
  */
 MUST_CHECK enum err guest_load(struct slot *s, const struct fdt_facts *facts);
 

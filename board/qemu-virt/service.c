@@ -5,6 +5,7 @@
 #include "arch/aarch64/core.h"
 #include "arch/aarch64/psci.h"
 #include "arch/aarch64/timer.h"
+#include "board/qemu-virt/guest.h"
 #include "board/qemu-virt/machine.h"
 #include "board/qemu-virt/map.h"
 #include "board/qemu-virt/serial.h"
@@ -305,9 +306,32 @@ static bool console_step(void)
 	return taken > 0;
 }
 
+/** The guest's own reset: what it has booted from on this host boots again, with nothing else changed. */
+static void guest_reset_step(void)
+{
+	struct vm_slot *vm = &cfg.slot->vm;
+	enum err err = vm_reset_poll(vm);
+
+	if (err == ERR_END || err == ERR_AGAIN) {
+		return;
+	}
+	console_line("vm %s: the guest resets itself", vm->name);
+	err = guest_load(cfg.slot, cfg.facts);
+	if (err == ERR_OK) {
+		err = vm_run(vm);
+	}
+	if (err != ERR_OK) {
+		console_line("vm %s: no guest to boot again: %s", vm->name, err_name(err));
+		vm_shut_down(vm);
+	}
+}
+
 static void guest_step(void)
 {
-	enum vm_run_state now = vm_state(&cfg.slot->vm);
+	enum vm_run_state now;
+
+	guest_reset_step();
+	now = vm_state(&cfg.slot->vm);
 
 	if (now != state_told && (now == VM_SHUTDOWN || now == VM_INTERNAL_ERROR)) {
 		gw_vm_event(&gw, now);

@@ -17,6 +17,7 @@ struct service_config {
 	const struct board_config *board;
 	struct slot *slot;
 	struct passthrough *passthrough;
+	const struct fdt_facts *facts; /* outlive the service: a guest that resets itself is loaded again */
 	struct gicv3 *gic;
 	struct pl011 *console;
 };

@@ -35,12 +35,13 @@
 #define PSTATE_SS	      BIT64(21)
 #define PSCI_NOT_SUPPORTED    UINT64_MAX
 #define RT_ZERO		      31u
+#define INSTRUCTION_BYTES     4u
 #define INTID_MASK	      0xFFFFFFu
 
 /** The trapped instruction is done. */
 static void skip(struct vcpu *v)
 {
-	v->arch.frame.pc += 4;
+	v->arch.frame.pc += INSTRUCTION_BYTES;
 	v->arch.frame.pstate &= ~(PSTATE_BTYPE | PSTATE_SS);
 }
 
@@ -144,8 +145,21 @@ static void instruction_abort(struct vcpu *v, const struct arch_exit *exit)
 
 /* ---- calls ---- */
 
+/**
+ * The call is made again if the guest is run before it was reset: on another host, where it may have been moved to in
+ * between, or never.
+ */
+static enum trap_next ask_for_reset(struct vcpu *v, uint64_t function)
+{
+	v->arch.frame.x[0] = function;
+	v->arch.frame.pc -= INSTRUCTION_BYTES;
+	vm_reset_ask(v->vm);
+	return TRAP_PARK;
+}
+
 static enum trap_next psci(struct vcpu *v)
 {
+	uint64_t function = v->arch.frame.x[0];
 	struct vpsci_action action;
 
 	vpsci_call(&v->vm->vpsci, v->index, v->arch.frame.x, &action);
@@ -165,10 +179,7 @@ static enum trap_next psci(struct vcpu *v)
 		vm_shut_down(v->vm);
 		return TRAP_PARK;
 	case VPSCI_SYSTEM_RESET:
-		/* As -no-reboot: the operator decides what boots next. */
-		console_line("vm %s: guest asked for a reset, and is off", v->vm->name);
-		vm_shut_down(v->vm);
-		return TRAP_PARK;
+		return ask_for_reset(v, function);
 	}
 	return TRAP_GO_ON;
 }

@@ -11,10 +11,16 @@
 
 /* ---- the flags that vCPUs look at ---- */
 
-bool vm_may_run(const struct vm_slot *vm)
+/** What the operator and the hand-over say, whatever the guest itself waits for. */
+static bool let_run(const struct vm_slot *vm)
 {
 	return __atomic_load_n(&vm->paused, __ATOMIC_SEQ_CST) == 0 &&
 	       owner_may_run((enum owner)__atomic_load_n(&vm->owner, __ATOMIC_SEQ_CST));
+}
+
+bool vm_may_run(const struct vm_slot *vm)
+{
+	return let_run(vm) && __atomic_load_n(&vm->reset_asked, __ATOMIC_SEQ_CST) == 0;
 }
 
 enum vm_run_state vm_state(const struct vm_slot *vm)
@@ -24,7 +30,7 @@ enum vm_run_state vm_state(const struct vm_slot *vm)
 	if (state == VM_SHUTDOWN || state == VM_INTERNAL_ERROR) {
 		return (enum vm_run_state)state;
 	}
-	return vm_may_run(vm) ? VM_RUNNING : VM_PAUSED;
+	return let_run(vm) ? VM_RUNNING : VM_PAUSED;
 }
 
 static void kick_all(struct vm_slot *vm)
@@ -50,6 +56,12 @@ void vm_fail(struct vm_slot *vm, const char *why)
 {
 	console_line("vm %s: stopped: %s", vm->name, why);
 	end(vm, VM_INTERNAL_ERROR);
+}
+
+void vm_reset_ask(struct vm_slot *vm)
+{
+	__atomic_store_n(&vm->reset_asked, 1u, __ATOMIC_SEQ_CST);
+	kick_all(vm);
 }
 
 void vm_owner_set(struct vm_slot *vm, enum owner owner)
@@ -79,6 +91,19 @@ bool vm_is_stopped(const struct vm_slot *vm)
 }
 
 /* ---- stop and run ---- */
+
+enum err vm_reset_poll(struct vm_slot *vm)
+{
+	if (__atomic_load_n(&vm->reset_asked, __ATOMIC_SEQ_CST) == 0) {
+		return ERR_END;
+	}
+	if (!let_run(vm) || vm->stopping || !all_parked(vm)) {
+		return ERR_AGAIN;
+	}
+	__atomic_store_n(&vm->paused, 1u, __ATOMIC_SEQ_CST);
+	vm->stopped = true;
+	return ERR_OK;
+}
 
 enum err vm_stop_begin(struct vm_slot *vm)
 {
@@ -382,4 +407,5 @@ void vm_reset(struct vm_slot *vm, uint64_t entry, uint64_t x0)
 	vm->counter_stopped = true;
 	vm->records_loaded = 0;
 	__atomic_store_n(&vm->state, (uint32_t)VM_PAUSED, __ATOMIC_RELEASE);
+	__atomic_store_n(&vm->reset_asked, 0u, __ATOMIC_SEQ_CST);
 }

@@ -78,6 +78,7 @@ struct vm_slot {
 	uint32_t owner; /* enum owner */
 	uint32_t paused;
 	uint32_t state; /* enum vm_run_state; VM_SHUTDOWN and VM_INTERNAL_ERROR stay until scrub or reset */
+	uint32_t reset_asked; /* by the guest: it does not run on until vm_reset() */
 
 	/* The service core's. */
 	uint64_t cntvoff;
@@ -120,6 +121,14 @@ bool vm_is_stopped(const struct vm_slot *vm);
 /** From a vCPU: the guest turned itself off, or cannot go on. Its vCPUs park at their next look. */
 void vm_shut_down(struct vm_slot *vm);
 void vm_fail(struct vm_slot *vm, const char *why);
+/** From a vCPU: the guest asks to be reset. Its vCPUs park until vm_reset(). */
+void vm_reset_ask(struct vm_slot *vm);
+/**
+ * Service core: has the guest asked for a reset, and can it be served? ERR_OK: it has, and the VM is stopped now for the
+ * caller to load a guest, vm_reset() and vm_run(). ERR_AGAIN: its vCPUs are not all parked, or the VM is paused: then it has
+ * to run first, or is about to leave. ERR_END: it has not.
+ */
+MUST_CHECK enum err vm_reset_poll(struct vm_slot *vm);
 
 /** Physical SPI pintid is this VM's vINTID intid, linked by hardware. Before the VM first runs. ERR_FULL, ERR_RANGE. */
 MUST_CHECK enum err vm_irq_link(struct vm_slot *vm, uint32_t intid, uint32_t pintid);

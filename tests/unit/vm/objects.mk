@@ -20,3 +20,4 @@ tests/unit/vm/test_vpsci-src += tests/unit/vm/record_walk.c
 unit-tests += tests/unit/vm/test_vm_records
 unit-tests += tests/unit/vm/test_guest_tree
 tests/unit/vm/test_guest_tree-src += tests/unit/vm/fdt_look.c
+unit-tests += tests/unit/vm/test_vm_reset
