@@ -9,15 +9,46 @@
 #define CHUNK_WORDS BITMAP_WORDS(CHUNK_PAGES)
 #define WORD_PAGES  64u
 
+static bool by_devices(enum dirty_backend backend)
+{
+	return backend == DIRTY_SMMU_HTTU || backend == DIRTY_SMMU_ACCESS || backend == DIRTY_ALL_MAPPED;
+}
+
+static bool by_dirty_state(enum dirty_backend backend)
+{
+	return backend == DIRTY_HAFDBS || backend == DIRTY_SMMU_HTTU;
+}
+
+/** In a leaf that may be written: the bit that a write sets, or that says that one may go through. */
+static uint64_t trace_bit(enum dirty_backend backend)
+{
+	return backend == DIRTY_SMMU_ACCESS ? S2_AF : S2_WRITE;
+}
+
+static void changed(void *ctx, uint64_t ipa, uint64_t page_count, uint64_t desc)
+{
+	struct dirty_log *d = ctx;
+	uint64_t end = ipa + page_count * PAGE_BYTES;
+	uint64_t ram_end = d->ram_ipa + d->page_count * PAGE_BYTES;
+
+	if ((desc & S2_SOFT_WRITE) == 0 || (desc & trace_bit(d->backend)) == 0 || end <= d->ram_ipa || ipa >= ram_end) {
+		return;
+	}
+	/* The harvest that takes these marks invalidates them too: what is still in flight to them has landed when they are read. */
+	ipa = MAX(ipa, d->ram_ipa);
+	dirty_log_mark(d, (ipa - d->ram_ipa) / PAGE_BYTES, (MIN(end, ram_end) - ipa) / PAGE_BYTES);
+}
+
 enum err dirty_log_init(struct dirty_log *d, struct s2_table *s2, enum dirty_backend backend, ipa_t ram_ipa,
 	uint64_t page_count, uint64_t *log)
 {
-	if (ram_ipa.v % BLOCK_BYTES != 0 || page_count % CHUNK_PAGES != 0) {
+	if (ram_ipa.v % BLOCK_BYTES != 0 || page_count % CHUNK_PAGES != 0 || (by_devices(backend) && !s2->cfg.pages_only)) {
 		return ERR_RANGE;
 	}
 	*d = (struct dirty_log){
 		.s2 = s2, .backend = backend, .ram_ipa = ram_ipa.v, .page_count = page_count, .log = log
 	};
+	s2_set_watch(s2, (struct s2_watch){ .changed = changed, .ctx = d });
 	return ERR_OK;
 }
 
@@ -46,29 +77,36 @@ static void invalidate_all(struct dirty_log *d)
 
 /* ---- start and stop ---- */
 
-static void leaf_track(struct dirty_log *d, uint64_t *leaf)
+/** The leaf forgets that it was written; what is stale of it is not invalidated here. Returns what it said. */
+static uint64_t leaf_clear(const struct dirty_log *d, uint64_t *leaf)
 {
-	/* Writable, and not tracked since its split. A page that was granted and logged meanwhile stays in the log. */
-	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & (S2_SOFT_WRITE | S2_WRITE | S2_DBM)) !=
-		(S2_SOFT_WRITE | S2_WRITE)) {
-		return;
-	}
 	/* Without DBM a cleared S2AP[1] is a plain protection: set DBM first, so that no write faults in between. */
-	if (d->backend == DIRTY_HAFDBS) {
+	if (by_dirty_state(d->backend)) {
 		(void)arch_desc_set(leaf, S2_DBM);
 	}
-	(void)arch_desc_clear(leaf, S2_WRITE);
+	return arch_desc_clear(leaf, trace_bit(d->backend));
 }
 
-static void leaf_untrack(uint64_t *leaf)
+static void leaf_track(struct dirty_log *d, uint64_t *leaf)
+{
+	uint64_t trace = trace_bit(d->backend);
+
+	/* Writable, and not tracked since its split. A page that was granted and logged meanwhile stays in the log. */
+	if ((__atomic_load_n(leaf, __ATOMIC_RELAXED) & (S2_SOFT_WRITE | trace | S2_DBM)) == (S2_SOFT_WRITE | trace)) {
+		(void)leaf_clear(d, leaf);
+	}
+}
+
+static void leaf_untrack(const struct dirty_log *d, uint64_t *leaf)
 {
 	uint64_t desc = __atomic_load_n(leaf, __ATOMIC_RELAXED);
+	uint64_t trace = trace_bit(d->backend);
 
 	if ((desc & S2_SOFT_WRITE) == 0) {
 		return;
 	}
-	if ((desc & S2_WRITE) == 0) {
-		(void)arch_desc_set(leaf, S2_WRITE);
+	if ((desc & trace) == 0) {
+		(void)arch_desc_set(leaf, trace);
 	}
 	if ((desc & S2_DBM) != 0) {
 		(void)arch_desc_clear(leaf, S2_DBM);
@@ -87,7 +125,7 @@ static void stop(void *ctx)
 		uint64_t *leaf = chunk_leaves(d, page);
 
 		for (uint32_t i = 0; leaf != NULL && i < CHUNK_PAGES; i++) {
-			leaf_untrack(&leaf[i]);
+			leaf_untrack(d, &leaf[i]);
 		}
 	}
 	invalidate_all(d);
@@ -112,13 +150,15 @@ static enum err start(void *ctx)
 	}
 	/* On before the first leaf is protected: a fault from here on is logged, and may be too early, never too late. */
 	__atomic_store_n(&d->on, 1u, __ATOMIC_SEQ_CST);
-	err = s2_split_range(d->s2, ipa(d->ram_ipa), d->page_count, d->backend == DIRTY_HAFDBS ? S2_DBM : 0, S2_WRITE);
+	err = by_devices(d->backend) ? ERR_OK /* pages for ever */
+				     : s2_split_range(d->s2, ipa(d->ram_ipa), d->page_count,
+					       by_dirty_state(d->backend) ? S2_DBM : 0, S2_WRITE);
 	if (err != ERR_OK) {
 		stop(d);
 		return err;
 	}
 	/* What was pages before: a part of RAM that is protected by rules of its own. */
-	for (uint64_t page = 0; page < d->page_count; page += CHUNK_PAGES) {
+	for (uint64_t page = 0; page < d->page_count && d->backend != DIRTY_ALL_MAPPED; page += CHUNK_PAGES) {
 		uint64_t *leaf = chunk_leaves(d, page);
 
 		for (uint32_t i = 0; leaf != NULL && i < CHUNK_PAGES; i++) {
@@ -136,17 +176,21 @@ static uint64_t word_take(struct dirty_log *d, uint64_t first_page, uint64_t *le
 {
 	uint64_t logged = bitmap_take_word_atomic(d->log, first_page / WORD_PAGES);
 	uint64_t dirty = logged;
+	uint64_t trace = trace_bit(d->backend);
 
 	if (leaf == NULL) {
 		return dirty;
 	}
 	for (uint32_t i = 0; i < WORD_PAGES; i++) {
 		uint64_t desc = __atomic_load_n(&leaf[i], __ATOMIC_RELAXED);
-		bool take = d->backend == DIRTY_HAFDBS ? (desc & S2_DBM) != 0 : (logged >> i & 1u) != 0;
+		/* By faults, a permission that no log bit stands for belongs to a fault that has not come so far yet. */
+		bool take = d->backend != DIRTY_WRITE_PROTECT || (logged >> i & 1u) != 0;
 
-		if (take && (desc & S2_WRITE) != 0) {
-			(void)arch_desc_clear(&leaf[i], S2_WRITE);
+		if (take && (desc & S2_SOFT_WRITE) != 0 && (desc & trace) != 0) {
 			dirty |= BIT64(i);
+			if (d->backend != DIRTY_ALL_MAPPED) {
+				(void)leaf_clear(d, &leaf[i]);
+			}
 		}
 	}
 	return dirty;
@@ -191,6 +235,10 @@ static enum err harvest(void *ctx, struct dirty_cursor *cursor, uint64_t *map)
 	if (page == d->page_count) {
 		return ERR_OK;
 	}
+	if (page == 0 && by_devices(d->backend)) {
+		/* A SYNC: what the SMMU has recorded for ended transactions is seen by the loads below, as the last harvest must. */
+		d->s2->cfg.ops->complete(d->s2->cfg.ops_ctx);
+	}
 	leaf = chunk_leaves(d, page);
 	for (uint32_t w = 0; w < CHUNK_WORDS; w++) {
 		words[w] = word_take(d, page + w * WORD_PAGES, leaf == NULL ? NULL : &leaf[w * WORD_PAGES]);
@@ -203,14 +251,27 @@ static enum err harvest(void *ctx, struct dirty_cursor *cursor, uint64_t *map)
 	return cursor->next_page == d->page_count ? ERR_OK : ERR_AGAIN;
 }
 
-static const struct dirty_ops hafdbs_ops = { .name = "hafdbs", .start = start, .harvest = harvest, .stop = stop };
-static const struct dirty_ops write_protect_ops = {
-	.name = "write-protect", .start = start, .harvest = harvest, .stop = stop
+#define BACKEND(n)                                                           \
+	{                                                                    \
+		.name = (n), .start = start, .harvest = harvest, .stop = stop \
+	}
+
+static const struct dirty_ops backend_ops[DIRTY_BACKEND_COUNT] = {
+	[DIRTY_HAFDBS] = BACKEND("hafdbs"),
+	[DIRTY_WRITE_PROTECT] = BACKEND("write-protect"),
+	[DIRTY_SMMU_HTTU] = BACKEND("smmu-httu"),
+	[DIRTY_SMMU_ACCESS] = BACKEND("smmu-access"),
+	[DIRTY_ALL_MAPPED] = BACKEND("all-mapped"),
 };
+
+const char *dirty_backend_name(enum dirty_backend backend)
+{
+	return backend_ops[backend].name;
+}
 
 struct dirty dirty_log_tracker(struct dirty_log *d)
 {
-	return (struct dirty){ .ops = d->backend == DIRTY_HAFDBS ? &hafdbs_ops : &write_protect_ops, .ctx = d };
+	return (struct dirty){ .ops = &backend_ops[d->backend], .ctx = d };
 }
 
 /* ---- writers ---- */

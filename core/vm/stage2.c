@@ -12,7 +12,6 @@
 #define S2_MEMATTR_NGNRE  0x1u
 #define S2_MEMATTR_FWB_WB 0x6u
 #define S2_SH_INNER	  FIELD_PREP(MASK64(9, 8), 3)
-#define S2_AF		  BIT64(10)
 #define S2_XN		  BIT64(54)
 #define LEVEL_FIRST	  1u
 #define LEVEL_BLOCK	  2u
@@ -29,12 +28,26 @@ enum err s2_init(struct s2_table *t, const struct s2_config *cfg)
 	return ERR_OK;
 }
 
+void s2_set_watch(struct s2_table *t, struct s2_watch watch)
+{
+	spin_lock(&t->lock);
+	t->watch = watch;
+	spin_unlock(&t->lock);
+}
+
 pa_t s2_root(const struct s2_table *t)
 {
 	return pa((uintptr_t)t->cfg.root);
 }
 
 /* ---- descriptors ---- */
+
+static void tell(const struct s2_table *t, uint64_t ipa, uint64_t page_count, uint64_t desc)
+{
+	if (t->watch.changed != NULL) {
+		t->watch.changed(t->watch.ctx, ipa, page_count, desc);
+	}
+}
 
 static uint64_t desc_load(const uint64_t *desc)
 {
@@ -213,6 +226,7 @@ enum err s2_map(struct s2_table *t, ipa_t ipa, pa_t pa, uint64_t page_count, str
 		uint32_t level = leaf_level(t, at, to, left);
 
 		map_leaf(t, at, leaf_make(t, attr) | to, level);
+		tell(t, at, level_pages(level), leaf_make(t, attr) | to);
 		at += level_pages(level) * PAGE_BYTES;
 		to += level_pages(level) * PAGE_BYTES;
 		left -= level_pages(level);
@@ -423,18 +437,41 @@ static enum err split_ends(struct s2_table *t, uint64_t ipa, uint64_t end)
 
 enum change { CHANGE_UNMAP, CHANGE_READ_ONLY, CHANGE_WRITABLE };
 
-static void leaf_change(uint64_t *leaf, enum change change)
+/** What the leaf said last, taken in the same step, as a walker of the hardware may set its state at any time. */
+static uint64_t leaf_change(uint64_t *leaf, enum change change)
 {
 	switch (change) {
 	case CHANGE_UNMAP:
-		desc_store(leaf, 0);
-		break;
+		return arch_desc_clear(leaf, S2_VALID);
 	case CHANGE_READ_ONLY:
-		(void)arch_desc_clear(leaf, S2_WRITE | S2_SOFT_WRITE | S2_DBM);
-		break;
+		return arch_desc_clear(leaf, S2_WRITE | S2_SOFT_WRITE | S2_DBM);
 	case CHANGE_WRITABLE:
-		(void)arch_desc_set(leaf, S2_WRITE | S2_SOFT_WRITE);
-		break;
+		return arch_desc_set(leaf, S2_WRITE | S2_SOFT_WRITE) | S2_WRITE | S2_SOFT_WRITE;
+	}
+	return 0;
+}
+
+static uint64_t next_leaf(uint64_t at, uint32_t level)
+{
+	return ROUND_DOWN(at, BIT64(level_shift(level))) + BIT64(level_shift(level));
+}
+
+/**
+ * After the invalidation of leaves that were made invalid: a walker may have recorded a write in one of them until then (IHI 0070,
+ * break-before-make with HTTU), and this is the last that is known of it.
+ */
+static void forget_leaves(struct s2_table *t, uint64_t ipa, uint64_t end)
+{
+	for (uint64_t at = ipa; at < end;) {
+		uint32_t level;
+		uint64_t *leaf = walk(t, at, LEVEL_LAST, &level);
+		uint64_t last = desc_load(leaf);
+
+		if (last != 0) {
+			desc_store(leaf, 0);
+			tell(t, at, level_pages(level), last);
+		}
+		at = next_leaf(at, level);
 	}
 }
 
@@ -453,14 +490,17 @@ static enum err range_change(struct s2_table *t, uint64_t ipa, uint64_t page_cou
 		uint64_t *leaf = walk(t, at, LEVEL_LAST, &level);
 
 		if (is_valid(desc_load(leaf))) {
-			leaf_change(leaf, change);
+			tell(t, at, level_pages(level), leaf_change(leaf, change));
 		}
-		at = ROUND_DOWN(at, BIT64(level_shift(level))) + BIT64(level_shift(level));
+		at = next_leaf(at, level);
 	}
 	if (err == ERR_OK) {
 		t->cfg.ops->publish(t->cfg.ops_ctx);
 		t->cfg.ops->invalidate(t->cfg.ops_ctx, ipa, page_count);
 		t->cfg.ops->complete(t->cfg.ops_ctx);
+	}
+	if (err == ERR_OK && change == CHANGE_UNMAP) {
+		forget_leaves(t, ipa, end);
 	}
 	spin_unlock(&t->lock);
 	return err;

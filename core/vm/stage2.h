@@ -34,6 +34,7 @@
 #define S2_READ	      (UINT64_C(1) << 6) /* S2AP[0] */
 #define S2_WRITE      (UINT64_C(1) << 7) /* S2AP[1]; the dirty state when DBM is 1 */
 #define S2_ADDRESS    UINT64_C(0x0000FFFFFFFFF000)
+#define S2_AF	      (UINT64_C(1) << 10) /* Access flag */
 #define S2_DBM	      (UINT64_C(1) << 51)
 #define S2_SOFT_WRITE (UINT64_C(1) << 55) /* software: may be written, whatever S2AP[1] says while tracking */
 
@@ -48,6 +49,16 @@ struct s2_ops {
 	void (*complete)(void *ctx);
 	/** Drop one page on this core only, completely: after a fault that was granted. May be NULL for devices. */
 	void (*invalidate_local)(void *ctx, uint64_t ipa);
+};
+
+/**
+ * Who must know of leaves that come, go or change their permission: a dirty log. desc is the new leaf of a mapping, and what an
+ * unmapped or protected leaf last said; an unmapped one may come twice, before and after its invalidation. Called with the
+ * table's lock.
+ */
+struct s2_watch {
+	void (*changed)(void *ctx, uint64_t ipa, uint64_t page_count, uint64_t desc);
+	void *ctx;
 };
 
 enum s2_memory { S2_NORMAL, S2_DEVICE };
@@ -70,12 +81,15 @@ struct s2_config {
 struct s2_table {
 	struct spinlock lock;
 	struct s2_config cfg;
+	struct s2_watch watch; /* changed NULL: nobody */
 	uint64_t used[(S2_POOL_MAX + 63) / 64]; /* pool pages that are tables */
 	uint32_t free_count;
 };
 
 /** ERR_RANGE: alignment or pool size. */
 MUST_CHECK enum err s2_init(struct s2_table *t, const struct s2_config *cfg);
+/** One watcher of a table at most, and for good. */
+void s2_set_watch(struct s2_table *t, struct s2_watch watch);
 /** For VTTBR_EL2.BADDR and STE.S2TTB. */
 pa_t s2_root(const struct s2_table *t);
 

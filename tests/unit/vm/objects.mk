@@ -2,6 +2,7 @@
 # Stage 2 and the dirty log, over a CPU's walker and TLB.
 unit-tests += tests/unit/vm/test_stage2
 unit-tests += tests/unit/vm/test_dirty_log
+unit-tests += tests/unit/vm/test_dirty_dma
 tests/unit/vm/test_stage2-src += tests/unit/vm/s2_mmu.c
 tests/unit/vm/test_dirty_log-src += tests/unit/vm/s2_mmu.c
 
