@@ -98,7 +98,10 @@ struct device_ops {
 	/** Why the last arc or validation failed: fixed or owned by the device, never NULL. */
 	const char *(*last_error)(void *ctx);
 
-	/** Device log of DMA writes; ops NULL when the device has none. */
+	/**
+	 * Who records the VM's pages that the device writes: its own log, or the tracker of the table that it walks, which devices may
+	 * share. ops NULL says that it never writes the VM's memory.
+	 */
 	struct dirty (*log)(void *ctx);
 
 	/** Back to power-on state, RUNNING, without DMA or interrupt enabled; begin, then poll. Mandatory. */

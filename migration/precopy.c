@@ -8,8 +8,14 @@
 #define VCPU_STOP_US	   2000u /* until measured */
 #define RECORD_GUESS_BYTES 4096u /* until saved once */
 
+/** Devices that walk one table may share its tracker. */
 static void add_tracker(struct source *src, struct dirty tracker)
 {
+	for (uint32_t i = 0; i < src->tracker_count; i++) {
+		if (src->trackers[i].ctx == tracker.ctx && src->trackers[i].ops == tracker.ops) {
+			return;
+		}
+	}
 	if (tracker.ops != NULL) {
 		src->trackers[src->tracker_count] = tracker;
 		src->tracker_count++;

@@ -36,6 +36,7 @@ static const struct key keys[] = {
 	FLAG("autostart", autostart),
 	TEXT("selftest", selftest),
 	TEXT("dirty-log", dirty_log),
+	TEXT("dma-log", dma_log),
 };
 
 void config_default(struct board_config *out)
@@ -43,6 +44,7 @@ void config_default(struct board_config *out)
 	memset(out, 0, sizeof(*out));
 	(void)text_copy(out->slot_name, sizeof(out->slot_name), "vm0");
 	(void)text_copy(out->dirty_log, sizeof(out->dirty_log), "auto");
+	(void)text_copy(out->dma_log, sizeof(out->dma_log), "auto");
 	memset(out->mask, 255, 3);
 	out->slot_ram_mib = 64;
 	out->slot_vcpus = 2;

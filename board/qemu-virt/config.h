@@ -29,6 +29,7 @@ struct board_config {
 	bool autostart;			/* autostart, 1: this host owns the VM and starts it */
 	char selftest[CONFIG_SELFTEST_MAX]; /* selftest: empty, or the name of a board test */
 	char dirty_log[CONFIG_SELFTEST_MAX]; /* dirty-log: auto, write-protect */
+	char dma_log[CONFIG_SELFTEST_MAX]; /* dma-log: auto, or a name of core/vm/dma_policy.h */
 };
 
 #define SLOT_RAM_MIB_MAX	128u

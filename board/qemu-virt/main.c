@@ -77,7 +77,7 @@ static void give_device(void)
 	if (!config.slot_device) {
 		return;
 	}
-	err = passthrough_assign(&passthrough, &slot0.vm);
+	err = passthrough_assign(&passthrough, &slot0.vm, config.dma_log);
 	if (err == ERR_OK) {
 		err = slot_irq_link(&slot0, passthrough.function->intx_intid);
 	}

@@ -32,6 +32,7 @@ static uint8_t cmdq[(1u << CMDQ_LOG2) * 16u] __attribute__((aligned((1u << CMDQ_
 static uint8_t eventq[(1u << EVENTQ_LOG2) * 32u] __attribute__((aligned((1u << EVENTQ_LOG2) * 32u)));
 static s2_page device_root[S2_ROOT_PAGES] __attribute__((aligned(S2_ROOT_PAGES * PAGE_BYTES)));
 static s2_page device_pool[DEVICE_POOL] __attribute__((aligned(PAGE_BYTES)));
+static uint64_t dma_words[BITMAP_WORDS(RAM_BLOCKS_MAX * PAGES_PER_BLOCK)];
 static uint8_t scratch[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 
 static uint64_t time_us(void *ctx)
@@ -312,6 +313,28 @@ static enum err device_table(struct passthrough *p)
 	return err;
 }
 
+/** *out stays empty where the driver's own log is the choice. */
+static enum err choose_tracker(struct passthrough *p, const char *wish, struct dirty *out)
+{
+	struct dma_tracker_facts facts = {
+		.httu = p->smmu.features.httu, .coherent = p->smmu.features.coherent, .device_log = true
+	};
+	char reason[REASON_BYTES];
+	enum err err = dma_tracker_choose(&facts, wish, &p->tracker, reason);
+
+	if (err != ERR_OK) {
+		console_line("passthrough: dma-log: %s", reason);
+		return ERR_RANGE;
+	}
+	console_line("passthrough: DMA is recorded by %s", dma_tracker_name(&p->tracker));
+	if (p->tracker.device_log) {
+		return ERR_OK;
+	}
+	err = dirty_log_init(&p->dma_log, &p->s2, p->tracker.backend, ipa(VM_RAM_IPA), p->vm->page_count, dma_words);
+	*out = dirty_log_tracker(&p->dma_log);
+	return err;
+}
+
 static enum err attach(struct passthrough *p)
 {
 	struct gw_smmu_s2 s2 = {
@@ -320,6 +343,8 @@ static enum err attach(struct passthrough *p)
 		.t0sz = S2_T0SZ,
 		.sl0 = S2_SL0,
 		.ps = PS_40_BITS,
+		.hw_access = p->tracker.hw_access,
+		.hw_dirty = p->tracker.hw_dirty,
 	};
 	enum err err = gw_smmu_attach_s2(&p->smmu, p->function->bdf, &s2);
 
@@ -348,7 +373,7 @@ static enum err add_to_guest(struct passthrough *p)
 	return vpci_add_function(&p->vm->pci, &v);
 }
 
-enum err passthrough_assign(struct passthrough *p, struct vm_slot *vm)
+enum err passthrough_assign(struct passthrough *p, struct vm_slot *vm, const char *dma_log)
 {
 	struct edu_config config = {
 		.ops = &edu_ops,
@@ -370,6 +395,9 @@ enum err passthrough_assign(struct passthrough *p, struct vm_slot *vm)
 	config.subsystem_vendor_id = p->function->subsystem_vendor_id;
 	config.subsystem_id = p->function->subsystem_id;
 	err = device_table(p);
+	if (err == ERR_OK) {
+		err = choose_tracker(p, dma_log, &config.tracker);
+	}
 	if (err == ERR_OK) {
 		err = attach(p);
 	}

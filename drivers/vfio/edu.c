@@ -495,7 +495,9 @@ static const char *op_last_error(void *ctx)
 
 static struct dirty op_log(void *ctx)
 {
-	return (struct dirty){ .ops = &edu_dirty_ops, .ctx = ctx };
+	struct edu *edu = ctx;
+
+	return edu->config.tracker.ops != NULL ? edu->config.tracker : (struct dirty){ .ops = &edu_dirty_ops, .ctx = ctx };
 }
 
 /* From any state, over any arc that is open: the function is cut off from memory first. */

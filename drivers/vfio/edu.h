@@ -66,6 +66,8 @@ struct edu_config {
 	/** A page of the hypervisor: RW in the device's stage 2 at scratch_iova, outside the VM's RAM. */
 	uint8_t *scratch;
 	uint64_t scratch_iova;
+	/** Who records what it writes by DMA; ops NULL: the driver's own log (core/vm/dma_policy.h). */
+	struct dirty tracker;
 };
 
 enum edu_job { EDU_JOB_NONE = 0, EDU_JOB_DONE, EDU_JOB_QUIESCE, EDU_JOB_READ_OUT, EDU_JOB_LOAD, EDU_JOB_WIPE };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """One board: boot, guest, console, SMMU."""
 
-from harness import (BOOT_TIMEOUT_S, boards, case, check, check_equal, check_guest, check_match, lab, start)
+from harness import (BOOT_TIMEOUT_S, PKI, boards, case, check, check_equal, check_guest, check_match, lab, start)
 
 CPUS = [("max", boards.CPU_MAX), ("cortex-a57", boards.CPU_OLD)]
 
@@ -24,6 +24,14 @@ def fp_registers_survive_every_kind_of_exit(cpu):
         board = start(the_lab, "alpha", 1, autostart=True, cpu=cpu)
         last = board.wait_reports(15, BOOT_TIMEOUT_S)[-1]
         check_equal(last["fp_errors"], 0, "fp_errors")
+
+
+@case
+def a_dma_tracker_that_the_machine_lacks_is_refused_by_name():
+    with lab() as the_lab:
+        board = the_lab.board("alpha", number=1, pki=PKI, config={"dma-log": "smmu-httu"}).start()
+        board.wait_line("passthrough: dma-log: .*records no dirty state.*IDR0.HTTU below 2", BOOT_TIMEOUT_S)
+        board.wait_line("device of the slot", BOOT_TIMEOUT_S)
 
 
 @case
