@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 
+fake-src += tests/fake/e1000e_bench.c
+fake-src += tests/fake/fake_e1000e.c
 fake-src += tests/fake/fake_edu.c
 fake-src += tests/fake/fake_mmio.c
 fake-src += tests/fake/fake_virtio.c
 
+unit-tests += tests/unit/drivers/test_e1000e
 unit-tests += tests/unit/drivers/test_edu
 unit-tests += tests/unit/drivers/test_fw_cfg
 unit-tests += tests/unit/drivers/test_pcie
