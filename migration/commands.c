@@ -23,6 +23,7 @@ static enum err hello_prepare(struct engine *e, char *reason)
 	geometry_make(&e->geometry, &e->desc);
 	for (uint32_t i = 0; err == ERR_OK && i < e->devices.count; i++) {
 		err = geometry_add_device(&e->geometry, &e->devices.run[i].desc);
+		e->geometry.devices[i].load_us = (uint32_t)MIN(device_way_us(&e->devices.run[i], DEVICE_WAY_LOAD), UINT32_MAX);
 	}
 	if (err == ERR_OK) {
 		err = geometry_encode(&e->geometry, e->hello, sizeof(e->hello), &e->hello_bytes);
@@ -55,6 +56,9 @@ static enum err migrate_check(const struct engine *e, char *reason)
 		fmt(reason, REASON_BYTES, "only the owner may migrate VM %s: this host is %s", e->desc.name,
 			owner_name(e->owner));
 		return ERR_BAD_STATE;
+	}
+	if (device_set_blocker(&e->devices, 0, reason)) {
+		return ERR_UNSUPPORTED;
 	}
 	if (e->params.tls_hostname[0] == '\0') {
 		return refuse(reason, ERR_BAD_STATE, "set tls-hostname to the host id of the destination first");
@@ -136,6 +140,9 @@ enum err engine_incoming(struct engine *e, const char *uri, char *reason)
 		fmt(reason, REASON_BYTES, "this host cannot receive VM %s: owner is %s", e->desc.name,
 			owner_name(e->owner));
 		return ERR_BAD_STATE;
+	}
+	if (device_set_blocker(&e->devices, 0, reason)) {
+		return ERR_UNSUPPORTED;
 	}
 	if (e->params.tls_authz[0] == '\0') {
 		return refuse(reason, ERR_BAD_STATE, "set tls-authz to the host id of the source first");

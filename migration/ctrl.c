@@ -32,6 +32,7 @@ size_t ctrl_encode(const struct ctrl *m, uint8_t out[CTRL_BYTES_MAX])
 		write_le32(&w, m->flags);
 		break;
 	case CTRL_RUNNING:
+	case CTRL_SWITCHOVER_ACK:
 		write_le64(&w, m->time);
 		break;
 	case CTRL_ABORT:
@@ -98,6 +99,7 @@ enum err ctrl_decode(uint16_t type, const uint8_t *bytes, size_t len_bytes, stru
 		m.flags = read_le32(&r);
 		break;
 	case CTRL_RUNNING:
+	case CTRL_SWITCHOVER_ACK:
 		m.time = read_le64(&r);
 		break;
 	case CTRL_ABORT:
@@ -117,7 +119,7 @@ enum err ctrl_decode(uint16_t type, const uint8_t *bytes, size_t len_bytes, stru
 const char *ctrl_name(uint16_t type)
 {
 	static const char *const names[] = { "PREPARE", "PREPARED", "READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED",
-		"SETTLED", "ABORT", "DECLINED", "STATUS", "UNKNOWN" };
+		"SETTLED", "ABORT", "DECLINED", "STATUS", "UNKNOWN", "SWITCHOVER_ACK" };
 
 	return type >= CTRL_FIRST && type < CTRL_END ? names[type - CTRL_FIRST] : "?";
 }

@@ -9,6 +9,7 @@
  *   READY              le64 destination boot, digest (32 bytes), le64 load time in us
  *   COMMIT             digest (32 bytes), le64 nanoseconds since the VM stopped, le32 flags (CTRL_FLAG_*)
  *   RUNNING            le64 microseconds from COMMIT to run
+ *   SWITCHOVER_ACK     le64 how often initial device state was loaded whole, in this attempt
  *   ABORT, DECLINED    le16 length, that many bytes of text (below REASON_BYTES)
  *
  * The others have nothing more. A message is exactly as long as its type says.
@@ -39,6 +40,7 @@ enum ctrl_type {
 	CTRL_DECLINED,
 	CTRL_STATUS,
 	CTRL_UNKNOWN,
+	CTRL_SWITCHOVER_ACK,
 	CTRL_END,
 };
 
@@ -59,7 +61,7 @@ struct ctrl {
 	uint32_t flags;
 	uint64_t boot;
 	uint8_t digest[HASH_BYTES];
-	uint64_t time; /* READY, RUNNING: us; COMMIT: ns */
+	uint64_t time; /* READY, RUNNING: us; COMMIT: ns; SWITCHOVER_ACK: a count */
 	char text[REASON_BYTES];
 };
 

@@ -6,6 +6,7 @@
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 #include "core/base/text.h"
+#include "migration/device_stream.h"
 #include "migration/digest.h"
 #include "migration/engine_ctx.h"
 #include "migration/receive.h"
@@ -554,6 +555,10 @@ static bool finalise_step(struct engine *e)
 
 	if (!dst->finalise_begun) {
 		dst->finalise_begun = true;
+		if (device_stream_intact(e) != ERR_OK) {
+			destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+			return true;
+		}
 		e->reason[0] = '\0';
 		err = e->vm.ops->records_complete(e->vm.ctx, e->reason);
 		if (err != ERR_OK) {
@@ -567,10 +572,8 @@ static bool finalise_step(struct engine *e)
 		return false;
 	}
 	if (err != ERR_OK) {
-		const struct device_run *run = &e->devices.run[failed];
-
-		destination_fail(e, HANDOVER_EV_FAIL, "device %s (%s) refused its image: %s", run->desc.id,
-			run->desc.type, run->dev.ops->last_error(run->dev.ctx));
+		device_failure(&e->devices.run[failed], "refused its image", e->reason);
+		destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
 		return true;
 	}
 	dst->finalise_us = engine_now(e) - dst->load_begun_us;
@@ -595,9 +598,8 @@ static bool load_step(struct engine *e)
 	bool moved;
 
 	if (err != ERR_OK && err != ERR_AGAIN) {
-		destination_fail(e, HANDOVER_EV_FAIL, "device %s (%s) cannot receive: %s",
-			e->devices.run[failed].desc.id, e->devices.run[failed].desc.type,
-			e->devices.run[failed].dev.ops->last_error(e->devices.run[failed].dev.ctx));
+		device_failure(&e->devices.run[failed], "cannot receive", e->reason);
+		destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
 		return true;
 	}
 	if (e->dst.phase == DST_OPEN) {

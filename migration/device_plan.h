@@ -24,6 +24,12 @@ bool device_arc_direct(uint32_t mig_flags, enum device_state from, enum device_s
  */
 enum device_state device_plan_next(uint32_t mig_flags, enum device_state from, enum device_state to);
 
+/**
+ * Where a device that is on its way from now to a state first waits for all others: in its P2P form, so that no device stops
+ * while another may still begin DMA to it, nor runs while another still stands. now itself when there is nothing to wait for.
+ */
+enum device_state device_plan_prepare(uint32_t mig_flags, enum device_state now, enum device_state to);
+
 /** "STOP", "RUNNING" ...; never NULL. */
 const char *device_state_name(enum device_state state);
 

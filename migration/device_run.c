@@ -23,22 +23,52 @@ enum err device_set_init(struct device_set *set, const struct device *devices, u
 			run->err = ERR_IO;
 		}
 		run->target = run->now;
-		if (!device_flags_valid(run->desc.mig_flags)) {
-			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: flags 0x%x", run->desc.id,
-				run->desc.type, run->desc.mig_flags);
+		set->count = i + 1;
+		if (run->desc.enable == DEVICE_ENABLE_ON && device_set_blocker(set, 0, reason)) {
 			return ERR_UNSUPPORTED;
 		}
 	}
-	set->count = count;
 	return ERR_OK;
+}
+
+static bool peers_need_p2p(const struct device_run *a, const struct device_run *b)
+{
+	return a->desc.peer_group != 0 && a->desc.peer_group == b->desc.peer_group &&
+	       (a->desc.mig_flags & b->desc.mig_flags & DEVICE_MIG_P2P) == 0;
+}
+
+bool device_set_blocker(const struct device_set *set, uint32_t n, char *reason)
+{
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct device_run *a = &set->run[i];
+		bool off = a->desc.enable == DEVICE_ENABLE_OFF;
+
+		if ((off || !device_flags_valid(a->desc.mig_flags)) && n-- == 0) {
+			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: %s 0x%x", a->desc.id, a->desc.type,
+				off ? "enable-migration is off, flags" : "flags", a->desc.mig_flags);
+			return true;
+		}
+		for (uint32_t k = 0; k < i; k++) {
+			if (peers_need_p2p(a, &set->run[k]) && n-- == 0) {
+				fmt(reason, REASON_BYTES, "devices %s and %s reach each other and do not both have P2P",
+					set->run[k].desc.id, a->desc.id);
+				return true;
+			}
+		}
+	}
+	return false;
 }
 
 void device_set_goto(struct device_set *set, enum device_state target)
 {
+	set->prepared = false;
+	set->leave_failed = false;
 	for (uint32_t i = 0; i < set->count; i++) {
-		set->run[i].target = target;
-		set->run[i].err = ERR_OK;
-		set->run[i].begun_us = 0;
+		struct device_run *run = &set->run[i];
+		bool keep = target == DEVICE_STOP && (run->now == DEVICE_PRE_COPY || run->now == DEVICE_PRE_COPY_P2P);
+
+		run->target = keep ? DEVICE_STOP_COPY : target;
+		run->err = ERR_OK;
 	}
 }
 
@@ -59,20 +89,6 @@ void device_set_chore(struct device_set *set, enum device_chore chore)
 {
 	for (uint32_t i = 0; i < set->count; i++) {
 		device_chore_begin(&set->run[i], chore);
-	}
-}
-
-/** The arc that was begun is over: note how long the long ones took. */
-static void arc_measured(struct device_run *run, uint64_t now_us)
-{
-	if (run->begun_us == 0) {
-		return; /* another state was asked for while it was under way */
-	}
-	if (run->target == DEVICE_STOP && (run->now == DEVICE_STOP)) {
-		run->stop_us = now_us - run->begun_us;
-	}
-	if (run->target == DEVICE_RUNNING && run->now == DEVICE_RUNNING) {
-		run->load_us = now_us - run->begun_us;
 	}
 }
 
@@ -103,83 +119,124 @@ static void poll_chore(struct device_run *run, uint64_t now_us)
 	if (err != ERR_OK && run->chore != DEVICE_CHORE_ARC) {
 		(void)ops->state_poll(run->dev.ctx, &now); /* a failed reset or scrub: only the device knows where it is */
 	}
+	if (err == ERR_OK && run->chore == DEVICE_CHORE_ARC) {
+		run->arc_us[run->now][run->arc_to] = (uint32_t)MIN(MAX(now_us - run->arc_begun_us, 1u), UINT32_MAX);
+	}
 	run->now = now;
 	run->err = err;
-	if (err == ERR_OK && run->chore == DEVICE_CHORE_ARC) {
-		arc_measured(run, now_us);
-	}
+	run->transfer = ops->transfer(run->dev.ctx);
 	run->chore = DEVICE_CHORE_NONE;
 }
 
-static void begin_next_arc(struct device_run *run, uint64_t now_us)
+/** Nothing is under way here, yet the transfer is another one: the device was reset. Only it knows where it is now. */
+static void poll_lost(struct device_run *run)
 {
-	enum device_state next = device_plan_next(run->desc.mig_flags, run->now, run->target);
+	const struct device_ops *ops = run->dev.ops;
+	uint64_t transfer = ops->transfer(run->dev.ctx);
 
-	if (next == DEVICE_ERROR) {
+	if (transfer == run->transfer) {
+		return;
+	}
+	run->err = ops->state_poll(run->dev.ctx, &run->now);
+	run->transfer = transfer;
+	run->lost++;
+	if (run->lost > DEVICE_LOST_MAX && run->err == ERR_OK) {
+		run->err = ERR_LOST;
+	}
+}
+
+static void begin_next_arc(struct device_run *run, enum device_state to, uint64_t now_us)
+{
+	enum device_state next = device_plan_next(run->desc.mig_flags, run->now, to);
+
+	/* What is refused as a whole is not begun either. */
+	if (next == DEVICE_ERROR || device_plan_next(run->desc.mig_flags, run->now, run->target) == DEVICE_ERROR) {
 		run->err = ERR_NO_ARC;
 		return;
 	}
 	run->err = run->dev.ops->state_begin(run->dev.ctx, next);
 	if (run->err == ERR_OK) {
 		run->chore = DEVICE_CHORE_ARC;
-		run->begun_us = run->begun_us == 0 ? now_us : run->begun_us;
+		run->arc_to = next;
+		run->arc_begun_us = now_us;
 	}
 }
 
-/** True while the device is neither where it should be nor stuck. */
-static bool device_poll(struct device_run *run, uint64_t now_us)
+/** True while the device is under way. */
+static bool device_poll(struct device_run *run, bool prepared, uint64_t now_us)
 {
-	poll_chore(run, now_us);
-	if (run->chore == DEVICE_CHORE_NONE && run->err == ERR_OK && run->now != run->target) {
-		begin_next_arc(run, now_us);
+	enum device_state to;
+
+	if (run->chore != DEVICE_CHORE_NONE) {
+		poll_chore(run, now_us);
+	} else if (run->err == ERR_OK) {
+		poll_lost(run);
 	}
-	return run->chore != DEVICE_CHORE_NONE || (run->err == ERR_OK && run->now != run->target);
+	to = prepared ? run->target : device_plan_prepare(run->desc.mig_flags, run->now, run->target);
+	if (run->chore == DEVICE_CHORE_NONE && run->err == ERR_OK && run->now != to) {
+		begin_next_arc(run, to, now_us);
+	}
+	return run->chore != DEVICE_CHORE_NONE;
 }
 
 enum err device_set_poll(struct device_set *set, uint64_t now_us, uint32_t *failed)
 {
-	bool under_way = false;
+	bool under_way = false, there = true;
 	enum err err = ERR_OK;
 
 	for (uint32_t i = 0; i < set->count; i++) {
-		under_way |= device_poll(&set->run[i], now_us);
-		if (set->run[i].err != ERR_OK && err == ERR_OK) {
-			err = set->run[i].err;
+		struct device_run *run = &set->run[i];
+
+		under_way |= device_poll(run, set->prepared, now_us);
+		there &= run->now == run->target || run->err != ERR_OK;
+		if (run->err != ERR_OK && err == ERR_OK) {
+			err = run->err;
 			*failed = i;
 		}
 	}
-	return under_way ? ERR_AGAIN : err;
+	if (under_way) {
+		return ERR_AGAIN;
+	}
+	if (!set->prepared && (err == ERR_OK || set->leave_failed)) {
+		set->prepared = true;
+		return there ? err : ERR_AGAIN;
+	}
+	return err;
 }
 
-void device_image_start(struct device_run *run, const struct hash_ops *hash)
+uint64_t device_way_us(const struct device_run *run, enum device_way way)
 {
-	run->image_bytes = 0;
-	run->image_done = false;
-	hash->start(&run->hash);
-}
-
-void device_image_add(struct device_run *run, const struct hash_ops *hash, const uint8_t *bytes, size_t len_bytes)
-{
-	run->image_bytes += len_bytes;
-	hash->add(&run->hash, bytes, len_bytes);
-}
-
-uint64_t device_set_stop_us(const struct device_set *set)
-{
+	enum device_state from = way == DEVICE_WAY_STOP ? run->now : DEVICE_RESUMING;
+	enum device_state to = way == DEVICE_WAY_STOP ? DEVICE_STOP_COPY : DEVICE_RUNNING;
 	uint64_t us = 0;
 
-	for (uint32_t i = 0; i < set->count; i++) {
-		us = MAX(us, set->run[i].stop_us != 0 ? set->run[i].stop_us : set->run[i].desc.stop_us);
+	if (way == DEVICE_WAY_LOAD_THERE && run->peer_load_us != 0) {
+		return run->peer_load_us;
+	}
+	while (from != to) { /* a plan has fewer hops than there are states */
+		enum device_state next = device_plan_next(run->desc.mig_flags, from, to);
+
+		if (next == DEVICE_ERROR || run->arc_us[from][next] == 0) {
+			return way == DEVICE_WAY_STOP ? run->desc.stop_us : run->desc.load_us;
+		}
+		us += run->arc_us[from][next];
+		from = next;
 	}
 	return us;
 }
 
-uint64_t device_set_load_us(const struct device_set *set)
+uint64_t device_set_way_us(const struct device_set *set, enum device_way way)
 {
 	uint64_t us = 0;
 
 	for (uint32_t i = 0; i < set->count; i++) {
-		us = MAX(us, set->run[i].load_us != 0 ? set->run[i].load_us : (uint64_t)set->run[i].desc.load_us);
+		us = MAX(us, device_way_us(&set->run[i], way));
 	}
 	return us;
+}
+
+void device_failure(const struct device_run *run, const char *what, char *reason)
+{
+	fmt(reason, REASON_BYTES, "device %s (%s) %s: %s", run->desc.id, run->desc.type, what,
+		run->dev.ops->last_error(run->dev.ctx));
 }

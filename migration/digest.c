@@ -53,8 +53,8 @@ void digest_compute(
 	add_channels(hash, &h, link);
 	add_u64(hash, &h, in->devices->count);
 	for (uint32_t i = 0; i < in->devices->count; i++) {
-		add_u64(hash, &h, in->devices->run[i].image_bytes);
-		add_running(hash, &h, &in->devices->run[i].hash);
+		add_u64(hash, &h, in->devices->run[i].stream.image_bytes);
+		add_running(hash, &h, &in->devices->run[i].stream.hash);
 	}
 	add_running(hash, &h, in->records);
 	add_u64(hash, &h, in->ram.pages);

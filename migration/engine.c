@@ -153,6 +153,9 @@ static void message_complete(struct engine *e, struct ctrl *m)
 		m->flags = (e->src.was_running ? CTRL_FLAG_WAS_RUNNING : 0) |
 			   (e->params.x_clock_freeze ? CTRL_FLAG_CLOCK_FREEZE : 0);
 		break;
+	case CTRL_SWITCHOVER_ACK:
+		m->time = e->initials;
+		break;
 	case CTRL_RUNNING:
 		m->time = e->dst.running_us > e->dst.commit_us ? e->dst.running_us - e->dst.commit_us : 0;
 		break;

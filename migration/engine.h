@@ -58,6 +58,7 @@ struct migration_params {
 struct migration_caps {
 	bool multifd;			/* always on; may be set, not cleared */
 	bool events;			/* MIGRATION and MIGRATION_PASS events; default on */
+	bool switchover_ack;		/* the VM stops only when the destination has loaded initial device state */
 	bool x_verify_ram;
 };
 

@@ -109,6 +109,7 @@ struct source {
 	bool recall, peer_unknown, peer_ready, running_seen, scrubbed;
 	struct scrub scrub;
 	uint64_t ask_until_us; /* UNKNOWN */
+	bool reset_tried; /* SRC_BACK: of a device that did not come out of pre-copy */
 	uint32_t next_totals;
 	uint8_t digest[HASH_BYTES];
 	uint64_t hash_page; /* x-verify-ram */
@@ -217,6 +218,8 @@ struct engine {
 	size_t hello_bytes;
 	uint8_t hello_hash[HASH_BYTES];
 	struct records_sum records;
+	uint64_t initials;	 /* marks of whole initial device state, sent or loaded */
+	uint64_t initials_acked; /* source */
 	struct source src;
 	struct destination dst;
 	struct ctrl outbox[ENGINE_OUTBOX_MAX];

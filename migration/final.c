@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/base/bytes.h"
 #include "core/base/fmt.h"
+#include "migration/device_stream.h"
 #include "migration/digest.h"
 #include "migration/engine_ctx.h"
 #include "migration/totals.h"
@@ -82,9 +82,6 @@ static void records_begin(struct engine *e)
 		return;
 	}
 	records_start(&e->records, e->hash);
-	for (uint32_t i = 0; i < e->devices.count; i++) {
-		device_image_start(&e->devices.run[i], e->hash);
-	}
 	e->src.phase = SRC_RECORDS;
 }
 
@@ -134,70 +131,14 @@ static bool records_step(struct engine *e)
 	}
 }
 
-static bool image_chunk_send(struct engine *e, uint32_t k, size_t len)
-{
-	uint8_t channel = (uint8_t)(k % e->src.ram.channel_count);
-	struct device_run *run = &e->devices.run[k];
-	struct link_tx tx;
-	uint8_t offset[8];
-	enum err err =
-		e->link.ops->frame_begin(e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, 8u + len);
-
-	if (err != ERR_OK) {
-		source_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL,
-			"device %s: image could not be sent: %s", run->desc.id, err_name(err));
-		return false;
-	}
-	store_le64(offset, run->image_bytes);
-	e->link.ops->frame_bytes(e->link.ctx, &tx, offset, sizeof(offset));
-	e->link.ops->frame_bytes(e->link.ctx, &tx, e->chunk, len);
-	e->link.ops->frame_end(e->link.ctx, &tx);
-	device_image_add(run, e->hash, e->chunk, len);
-	return true;
-}
-
-/** One read of one device. True when something moved. */
-static bool image_step(struct engine *e, uint32_t k)
-{
-	struct device_run *run = &e->devices.run[k];
-	size_t len = 0;
-	enum err err;
-
-	if (run->image_done || run->now != DEVICE_STOP_COPY || run->chore != DEVICE_CHORE_NONE ||
-		e->link.ops->frame_space(e->link.ctx, LINK_STREAM_DEVICE(k), (uint8_t)(k % e->src.ram.channel_count)) ==
-			0) {
-		return false;
-	}
-	err = run->dev.ops->read(run->dev.ctx, e->chunk, sizeof(e->chunk), &len);
-	if (err == ERR_AGAIN) {
-		return false;
-	}
-	if (err == ERR_END) {
-		run->image_done = true;
-		return true;
-	}
-	if (err != ERR_OK || len == 0 || len > sizeof(e->chunk)) {
-		source_fail(e, HANDOVER_EV_FAIL, "device %s (%s): image could not be read: %s", run->desc.id,
-			run->desc.type, run->dev.ops->last_error(run->dev.ctx));
-		return true;
-	}
-	return image_chunk_send(e, k, len);
-}
-
 static bool images_step(struct engine *e)
 {
-	bool moved = false, all = true;
-
-	for (uint32_t k = 0; k < e->devices.count && e->src.phase == SRC_IMAGES; k++) {
-		moved |= image_step(e, k);
-		all &= e->devices.run[k].image_done;
+	if (!device_stream_all_sent(e)) {
+		return false;
 	}
-	if (all && e->src.phase == SRC_IMAGES) {
-		e->src.next_totals = 0;
-		e->src.phase = SRC_TOTALS;
-		return true;
-	}
-	return moved;
+	e->src.next_totals = 0;
+	e->src.phase = SRC_TOTALS;
+	return true;
 }
 
 static void digest_own(struct engine *e)
@@ -246,20 +187,8 @@ static bool totals_step(struct engine *e)
 	return true;
 }
 
-bool final_step(struct engine *e)
+static bool phase_step(struct engine *e)
 {
-	uint32_t failed = 0;
-	enum err err;
-
-	if (e->src.phase > SRC_STOP) {
-		err = device_set_poll(&e->devices, engine_now(e), &failed);
-		if (err != ERR_OK && err != ERR_AGAIN) {
-			source_fail(e, HANDOVER_EV_FAIL, "device %s (%s) did not reach STOP_COPY: %s",
-				e->devices.run[failed].desc.id, e->devices.run[failed].desc.type,
-				e->devices.run[failed].dev.ops->last_error(e->devices.run[failed].dev.ctx));
-			return true;
-		}
-	}
 	switch (e->src.phase) {
 	case SRC_STOP:
 		return stop_step(e);
@@ -278,4 +207,25 @@ bool final_step(struct engine *e)
 	default:
 		return false;
 	}
+}
+
+bool final_step(struct engine *e)
+{
+	uint32_t failed = 0;
+	bool moved = false;
+	enum err err;
+
+	if (e->src.phase > SRC_STOP && e->src.phase < SRC_TOTALS) {
+		err = device_set_poll(&e->devices, engine_now(e), &failed);
+		if (err != ERR_OK && err != ERR_AGAIN) {
+			device_failure(&e->devices.run[failed], "did not reach STOP_COPY", e->reason);
+			source_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+			return true;
+		}
+	}
+	/* Device state goes beside the last pages and the VM's records. */
+	if (e->src.phase > SRC_STOP && e->src.phase < SRC_TOTALS) {
+		moved = device_stream_send(e);
+	}
+	return phase_step(e) || moved;
 }

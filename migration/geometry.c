@@ -19,7 +19,7 @@ enum geometry_record {
 	GEOMETRY_TIMER_HZ = 4,	 /* le64 */
 	GEOMETRY_GIC = 5,	 /* le32 priority bits */
 	GEOMETRY_ID_REG = 6,	 /* le64, in the fixed order of vm_desc */
-	GEOMETRY_DEVICE = 7,	 /* 16 id, 16 type, le16 vendor, le16 device, le32 state version */
+	GEOMETRY_DEVICE = 7,	 /* 16 id, 16 type, le16 vendor, le16 device, le32 state version, le32 load time in us (informative) */
 	GEOMETRY_LIMITS = 8,	 /* le32: page, frame, pages in a frame, entries in a frame, record bytes */
 	GEOMETRY_GIC_LRS = 9,	 /* le32, informative */
 };
@@ -70,12 +70,13 @@ static void write_u64_record(struct writer *w, uint16_t type, uint64_t v)
 
 static void write_device(struct writer *w, const struct geometry_device *d)
 {
-	record_head(w, MANDATORY | GEOMETRY_DEVICE, 40);
+	record_head(w, MANDATORY | GEOMETRY_DEVICE, 44);
 	write_bytes(w, (const uint8_t *)d->id, sizeof(d->id));
 	write_bytes(w, (const uint8_t *)d->type, sizeof(d->type));
 	write_le16(w, d->vendor_id);
 	write_le16(w, d->device_id);
 	write_le32(w, d->state_version);
+	write_le32(w, d->load_us);
 }
 
 enum err geometry_encode(const struct geometry *h, uint8_t *out, size_t cap_bytes, size_t *len_bytes)
@@ -151,6 +152,7 @@ static void read_device(struct reader *r, struct geometry *h)
 	d->vendor_id = read_le16(r);
 	d->device_id = read_le16(r);
 	d->state_version = read_le32(r);
+	d->load_us = read_le32(r);
 	h->device_count++;
 }
 

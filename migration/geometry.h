@@ -28,6 +28,7 @@ struct geometry_device {
 	char type[16];
 	uint16_t vendor_id, device_id;
 	uint32_t state_version;
+	uint32_t load_us; /* informative: how long this side takes from the last byte to RUNNING */
 };
 
 struct geometry_limits {

@@ -165,7 +165,7 @@ void engine_info(const struct engine *e, struct migration_info *out)
 	next_action(e, out->next_action);
 	out->ram.total_bytes = e->desc.page_count * PAGE_BYTES;
 	for (uint32_t i = 0; i < e->devices.count; i++) {
-		out->ram.device_bytes += e->devices.run[i].image_bytes;
+		out->ram.device_bytes += e->devices.run[i].stream.image_bytes;
 	}
 	out->ram.vm_state_bytes = e->records.bytes;
 	if (e->role == ROLE_DESTINATION || (e->role == ROLE_NONE && e->dst.running_us > e->src.begun_us)) {

@@ -103,7 +103,8 @@ enum err engine_caps_set(struct engine *e, const struct migration_caps *caps, ch
 		fmt(reason, REASON_BYTES, "Capability 'multifd' is always on");
 		return ERR_UNSUPPORTED;
 	}
-	if (attempt_open(e) && caps->x_verify_ram != e->caps.x_verify_ram) {
+	if (attempt_open(e) && (caps->x_verify_ram != e->caps.x_verify_ram ||
+				       caps->switchover_ack != e->caps.switchover_ack)) {
 		fmt(reason, REASON_BYTES, "There's a migration process in progress");
 		return ERR_BAD_STATE;
 	}

@@ -40,11 +40,8 @@ static enum err steady(struct power *p, const struct host *host, enum err err)
 
 static void note_failed_device(struct power *p, const struct device_set *devices, uint32_t failed, const char *what)
 {
-	const struct device_run *run = &devices->run[failed];
-
 	p->failed = failed;
-	fmt(p->reason, sizeof(p->reason), "device %s (%s) %s: %s", run->desc.id, run->desc.type, what,
-		run->dev.ops->last_error(run->dev.ctx));
+	device_failure(&devices->run[failed], what, p->reason);
 }
 
 static enum err poll_parking(struct power *p, const struct vm *vm, struct device_set *devices, const struct host *host)
@@ -90,6 +87,8 @@ static void fall_back(struct power *p, struct device_set *devices, enum err err)
 	p->err = err;
 	p->run_wanted = false;
 	p->phase = POWER_FALLBACK;
+	devices->prepared = false;
+	devices->leave_failed = true;
 	for (uint32_t i = 0; i < devices->count; i++) {
 		struct device_run *run = &devices->run[i];
 

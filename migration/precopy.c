@@ -3,6 +3,7 @@
 #include "core/base/bits.h"
 #include "core/base/bitmap.h"
 #include "core/base/fmt.h"
+#include "migration/device_stream.h"
 #include "migration/engine_ctx.h"
 
 #define VCPU_STOP_US	   2000u /* until measured */
@@ -44,6 +45,7 @@ bool precopy_begin(struct engine *e)
 		}
 	}
 	ram_tx_start(&src->ram, e->tx_map, e->desc.page_count, e->link.ops->channel_count(e->link.ctx));
+	device_stream_begin(e);
 	rounds_start(&src->rounds, now);
 	bucket_start(&src->bucket, e->params.max_bandwidth, now);
 	src->round_payload = 0;
@@ -138,8 +140,8 @@ static void cost(struct engine *e, struct fixed_cost *out)
 	e->link.ops->stats(e->link.ctx, &stats);
 	*out = (struct fixed_cost){
 		.vcpu_stop_us = e->src.at.parked > e->src.at.begun ? e->src.at.parked - e->src.at.begun : VCPU_STOP_US,
-		.device_stop_us = device_set_stop_us(&e->devices),
-		.device_load_us = device_set_load_us(&e->devices),
+		.device_stop_us = device_set_way_us(&e->devices, DEVICE_WAY_STOP),
+		.device_load_us = device_set_way_us(&e->devices, DEVICE_WAY_LOAD_THERE),
 		.rtt_us = stats.rtt_us,
 		.state_bytes = e->records.bytes != 0
 				       ? e->records.bytes
@@ -182,7 +184,7 @@ static void decide(struct engine *e)
 	cost(e, &fixed);
 	f = rounds_forecast(&src->rounds, &e->params, src->ram.left, &fixed, e->forecast);
 	e->expected_downtime_us = f.downtime_us;
-	if (f.converged && src->rounds.done >= e->params.x_round_min) {
+	if (f.converged && device_stream_may_stop(e) && src->rounds.done >= e->params.x_round_min) {
 		src->deadline_us = engine_now(e) + ENGINE_PREPARE_US;
 		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_CONVERGED);
 		return;
@@ -210,7 +212,30 @@ static bool round_may_end(const struct engine *e)
 	return e->owner == OWNER_OWN && engine_now(e) - e->src.rounds.begun_us >= ENGINE_ROUND_PAUSE_US;
 }
 
-bool precopy_send_step(struct engine *e)
+/** Devices that have PRE_COPY enter it while the VM runs, and again whenever they fell out of it. True when something moved. */
+static bool devices_step(struct engine *e)
+{
+	uint32_t failed = 0;
+	enum err err;
+
+	if (e->power.phase != POWER_STEADY) {
+		return false; /* whoever stops or starts the VM has the devices */
+	}
+	for (uint32_t k = 0; k < e->devices.count && e->power.running; k++) {
+		struct device_run *run = &e->devices.run[k];
+
+		run->target = (run->desc.mig_flags & DEVICE_MIG_PRE_COPY) != 0 ? DEVICE_PRE_COPY : DEVICE_RUNNING;
+	}
+	err = device_set_poll(&e->devices, engine_now(e), &failed);
+	if (err != ERR_OK && err != ERR_AGAIN) {
+		device_failure(&e->devices.run[failed], "did not enter PRE_COPY", e->reason);
+		source_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+		return true;
+	}
+	return bucket_open(&e->src.bucket, engine_now(e)) && device_stream_send(e);
+}
+
+static bool pages_step(struct engine *e)
 {
 	enum err err;
 
@@ -228,4 +253,11 @@ bool precopy_send_step(struct engine *e)
 	}
 	err = pages_slice(e);
 	return err == ERR_OK;
+}
+
+bool precopy_send_step(struct engine *e)
+{
+	bool moved = devices_step(e);
+
+	return (e->src.phase == SRC_SEND && pages_step(e)) || moved;
 }

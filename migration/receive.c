@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/base/bytes.h"
 #include "core/base/fmt.h"
+#include "migration/device_stream.h"
 #include "migration/digest.h"
 #include "migration/totals.h"
 
@@ -17,9 +17,7 @@ void receive_begin(struct engine *e)
 {
 	ram_rx_start(&e->dst.ram, e->rx_map, e->desc.page_count, e->link.ops->channel_count(e->link.ctx));
 	records_start(&e->records, e->hash);
-	for (uint32_t i = 0; i < e->devices.count; i++) {
-		device_image_start(&e->devices.run[i], e->hash);
-	}
+	device_stream_begin(e);
 	e->dst.totals_seen = 0;
 	e->dst.queued = 0;
 }
@@ -60,43 +58,6 @@ static enum err place_record(struct engine *e, const struct rx_frame *f)
 	return records_load(&e->records, e->hash, &e->vm, f->bytes, f->len_bytes, e->reason);
 }
 
-/** May take several calls: a device takes what it can. */
-static enum err place_image(struct engine *e, struct rx_frame *f)
-{
-	uint32_t k = (uint32_t)f->stream - LINK_STREAM_DEVICE(0);
-	struct device_run *run;
-	size_t taken = 0;
-	enum err err;
-
-	if (f->stream < LINK_STREAM_DEVICE(0) || k >= e->devices.count || f->len_bytes <= 8u) {
-		fmt(e->reason, REASON_BYTES, "device frame of %zu bytes on stream %u, %u devices", f->len_bytes,
-			f->stream, e->devices.count);
-		return ERR_BAD_RECORD;
-	}
-	run = &e->devices.run[k];
-	if (run->now != DEVICE_RESUMING || run->chore != DEVICE_CHORE_NONE) {
-		return ERR_AGAIN;
-	}
-	if (f->at == 0 && load_le64(f->bytes) != run->image_bytes) {
-		fmt(e->reason, REASON_BYTES, "device %s: image offset %llu, %llu bytes came", run->desc.id,
-			(unsigned long long)load_le64(f->bytes), (unsigned long long)run->image_bytes);
-		return ERR_BAD_RECORD;
-	}
-	f->at = f->at == 0 ? 8u : f->at;
-	e->reason[0] = '\0';
-	err = run->dev.ops->write(run->dev.ctx, f->bytes + f->at, f->len_bytes - f->at, &taken, e->reason);
-	if (err == ERR_AGAIN || (err == ERR_OK && taken == 0)) {
-		return ERR_AGAIN;
-	}
-	if (err != ERR_OK) {
-		return err;
-	}
-	taken = MIN(taken, f->len_bytes - f->at);
-	device_image_add(run, e->hash, f->bytes + f->at, taken);
-	f->at += taken;
-	return f->at == f->len_bytes ? ERR_OK : ERR_FULL; /* ERR_FULL: moved, not yet done */
-}
-
 static struct totals totals_here(struct engine *e, uint16_t stream)
 {
 	if (stream < LINK_STREAM_VM) {
@@ -129,6 +90,9 @@ static enum err place_totals(struct engine *e, const struct rx_frame *f)
 		return ERR_BAD_RECORD;
 	}
 	here = totals_here(e, f->stream);
+	if (f->stream > LINK_STREAM_VM && sent.count > here.count) {
+		return ERR_AGAIN; /* the device's last frames are in other channels */
+	}
 	err = totals_compare(&sent, &here, e->reason);
 	if (err == ERR_OK) {
 		e->dst.totals_seen |= TOTALS_BIT(f->stream);
@@ -152,7 +116,7 @@ static enum err place(struct engine *e, struct rx_frame *f)
 	case FRAME_VM_RECORD:
 		return place_record(e, f);
 	case FRAME_DEVICE:
-		return place_image(e, f);
+		return device_stream_place(e, f);
 	case FRAME_TOTALS:
 		return place_totals(e, f);
 	default:

@@ -46,8 +46,11 @@ static void kill_attempt(struct engine *e)
 	e->src.reconnecting = false;
 	precopy_end(e);
 	e->link.ops->blackout(e->link.ctx, false);
-	if (e->src.phase <= SRC_SEND) {
+	if (e->src.phase < SRC_HARVEST) {
 		source_ended(e); /* the VM runs, nothing to give back */
+	} else if (e->src.phase <= SRC_SEND) {
+		e->src.phase = SRC_BACK; /* devices come out of pre-copy */
+		e->src.reset_tried = false;
 	}
 }
 
@@ -61,7 +64,7 @@ static void send_abort(struct engine *e)
 	if (e->connected && e->epoch != 0) {
 		engine_send(e, CTRL_ABORT, e->error_desc[0] != '\0' ? e->error_desc : "cancelled by the operator");
 		engine_close(e, CLOSE_ANSWER);
-	} else if (e->src.phase > SRC_SEND) {
+	} else if (e->src.phase > SRC_SEND && e->src.phase != SRC_BACK) {
 		engine_close(e, CLOSE_CHASE);
 	} else {
 		e->link.ops->abort(e->link.ctx);
@@ -72,6 +75,7 @@ static void send_abort(struct engine *e)
 static void give_back(struct engine *e)
 {
 	e->src.phase = SRC_BACK;
+	e->src.reset_tried = true; /* that is power_start()'s */
 	if (e->src.was_running) {
 		power_start(&e->power, &e->devices, true);
 	} else {
@@ -220,6 +224,9 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 		engine_link_end(e);
 		return;
 	}
+	for (uint32_t i = 0; i < e->devices.count; i++) {
+		e->devices.run[i].peer_load_us = peer.devices[i].load_us;
+	}
 	e->hash->start(&h);
 	e->hash->add(&h, e->hello, e->hello_bytes);
 	e->hash->add(&h, ev->bytes, ev->len_bytes);
@@ -342,6 +349,9 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	case CTRL_RUNNING:
 		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_RUNNING);
 		break;
+	case CTRL_SWITCHOVER_ACK:
+		e->initials_acked = m->time;
+		break;
 	case CTRL_SETTLED:
 		if (e->src.scrubbed) {
 			(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_SETTLED);
@@ -439,9 +449,32 @@ void source_event(struct engine *e, const struct link_event *ev)
 
 /* ---- steps ---- */
 
+/** Where the VM runs, or was paused in pre-copy, its devices go on without a transfer. */
+static bool devices_back(struct engine *e)
+{
+	uint32_t failed = 0;
+	enum err err;
+
+	for (uint32_t k = 0; k < e->devices.count; k++) {
+		e->devices.run[k].target = e->power.running ? DEVICE_RUNNING : DEVICE_STOP;
+	}
+	err = device_set_poll(&e->devices, engine_now(e), &failed);
+	if (err == ERR_AGAIN) {
+		return false;
+	}
+	if (err != ERR_OK && !e->src.reset_tried) { /* as QEMU: better a device that was reset than none */
+		e->src.reset_tried = true;
+		engine_log(e, LOG_ERROR, "device %s did not leave pre-copy and is reset: %s",
+			e->devices.run[failed].desc.id, err_name(err));
+		device_chore_begin(&e->devices.run[failed], DEVICE_CHORE_RESET);
+		return false;
+	}
+	return true;
+}
+
 static bool back_step(struct engine *e)
 {
-	if (e->power.phase != POWER_STEADY) {
+	if (e->power.phase != POWER_STEADY || (e->power.err == ERR_OK && !devices_back(e))) {
 		return false;
 	}
 	if (e->power.err != ERR_OK) {

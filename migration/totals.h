@@ -2,7 +2,7 @@
 /**
  * TOTALS: the authenticated end of one credited stream, by which the destination tells an end from a cut.
  *
- * Payload, 64 bytes: le16 stream, le16 zero, le32 zero; le64 frames (RAM) or records (VM records) or zero (device); le64 pages with
+ * Payload, 64 bytes: le16 stream, le16 zero, le32 zero; le64 frames (RAM, device) or records (VM records); le64 pages with
  * contents (RAM) or bytes; le64 zero pages (RAM) or zero; SHA-256 of the records or the image, zero for RAM.
  */
 #ifndef MIGRATION_TOTALS_H

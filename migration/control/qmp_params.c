@@ -130,19 +130,19 @@ void qmp_query_parameters(struct qmp_call *call)
 
 const struct qmp_arg qmp_cap_args[1] = { { "capabilities", QMP_ARRAY, true } };
 
-enum cap_index { CAP_EVENTS, CAP_MULTIFD, CAP_VERIFY_RAM, CAP_COUNT };
+enum cap_index { CAP_EVENTS, CAP_MULTIFD, CAP_SWITCHOVER_ACK, CAP_VERIFY_RAM, CAP_COUNT };
 
-static const char *const cap_names[CAP_COUNT] = { "events", "multifd", "x-verify-ram" };
+static const char *const cap_names[CAP_COUNT] = { "events", "multifd", "switchover-ack", "x-verify-ram" };
 
 /* QEMU has them; off is what they are here, so that may be asked for. */
 static const char *const caps_off[] = {
 	"xbzrle", "auto-converge", "postcopy-ram", "postcopy-blocktime", "postcopy-preempt", "pause-before-switchover",
-	"release-ram", "validate-uuid", "background-snapshot", "zero-copy-send", "switchover-ack", "dirty-limit", "mapped-ram",
+	"release-ram", "validate-uuid", "background-snapshot", "zero-copy-send", "dirty-limit", "mapped-ram",
 };
 
 static bool *cap_field(struct migration_caps *caps, uint32_t index)
 {
-	bool *const fields[CAP_COUNT] = { &caps->events, &caps->multifd, &caps->x_verify_ram };
+	bool *const fields[CAP_COUNT] = { &caps->events, &caps->multifd, &caps->switchover_ack, &caps->x_verify_ram };
 
 	return fields[index];
 }

@@ -26,6 +26,7 @@ struct sent {
 	struct ram_totals ram[CHANNEL_COUNT_MAX];
 	struct hash_state records, image;
 	uint64_t record_count, record_bytes, image_bytes;
+	uint32_t image_frames;
 	bool has_ready, committed, proved;
 	uint8_t digest[HASH_BYTES];
 	uint32_t joined;
@@ -151,6 +152,7 @@ static void sent_begin(void)
 	w.sent.record_count = 0;
 	w.sent.record_bytes = 0;
 	w.sent.image_bytes = 0;
+	w.sent.image_frames = 0;
 	w.sent.has_ready = false;
 	w.sent.joined = 0;
 }
@@ -281,7 +283,8 @@ static void send_image(uint32_t device, size_t len)
 	if (len == 0) {
 		return;
 	}
-	store_le64(payload, w.sent.image_bytes);
+	store_le32(payload, w.sent.image_frames);
+	store_le32(payload + 4, 0); /* kind DATA */
 	for (size_t i = 0; i < len; i++) {
 		uint64_t at = w.sent.image_bytes + i;
 
@@ -290,6 +293,7 @@ static void send_image(uint32_t device, size_t len)
 	if (puppet_frame(&w.puppet, 0, LINK_STREAM_DEVICE(device), FRAME_DEVICE, payload, 8 + len)) {
 		fake_sha256.add(&w.sent.image, payload + 8, len);
 		w.sent.image_bytes += len;
+		w.sent.image_frames++;
 	}
 	run(3, 100);
 }
@@ -306,7 +310,7 @@ static void send_totals(uint16_t stream)
 		store_le64(payload + 16, w.sent.ram[channel].pages);
 		store_le64(payload + 24, w.sent.ram[channel].zero_pages);
 	} else {
-		store_le64(payload + 8, stream == LINK_STREAM_VM ? w.sent.record_count : 0);
+		store_le64(payload + 8, stream == LINK_STREAM_VM ? w.sent.record_count : w.sent.image_frames);
 		store_le64(payload + 16, stream == LINK_STREAM_VM ? w.sent.record_bytes : w.sent.image_bytes);
 		fake_sha256.finish(&copy, payload + 32);
 	}

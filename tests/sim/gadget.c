@@ -15,6 +15,10 @@
 
 #define IMAGE_HEAD 40u
 #define IMAGE_MAGIC 0x67616467u
+#define RECORD_MAGIC 0x65727067u
+#define RECORD_HEAD 8u
+#define RECORD_FILL 0x5au
+#define DIRT_WRITES 16u
 #define DMA_PAGES  4u
 #define WORKS_PER_S 2000u
 
@@ -47,6 +51,7 @@ static void device_write(struct gadget *d)
 	}
 	ledger_dma(&w->ledger, d->host->index, d->index, d->writes);
 	d->writes++;
+	d->dirt += device_state_saving(d->now) ? 1 : 0;
 	value = ledger_value(&w->ledger, d->host->index);
 	if (!dma_write(&d->host->dma, d->index, page, at, value)) {
 		journal_violation(&w->journal, "device %u on %c is kept from memory while it runs", d->index, "ABC"[d->host->index]);
@@ -152,6 +157,7 @@ static bool image_valid(const struct gadget *d)
 static enum err arrive(struct gadget *d)
 {
 	struct world *w = d->host->world;
+	uint64_t opened = d->transfer.now;
 
 	if (d->arc_fault != FAULT_COUNT) {
 		d->failed = true;
@@ -162,7 +168,7 @@ static enum err arrive(struct gadget *d)
 		return ERR_IO;
 	}
 	if (d->now == DEVICE_RESUMING) {
-		if (d->at == 0) { /* nothing was loaded: back to where it was */
+		if (d->at == 0 && d->record_at == 0) { /* nothing was loaded: back to where it was */
 			device_transfer_arc(&d->transfer, d->now, d->to);
 			d->now = d->to;
 			return ERR_OK;
@@ -187,6 +193,12 @@ static enum err arrive(struct gadget *d)
 	}
 	if (d->to == DEVICE_STOP_COPY || d->to == DEVICE_RESUMING) {
 		d->at = 0;
+	}
+	if (d->transfer.now != opened && d->transfer.now != 0) {
+		d->record_at = d->record_len = 0;
+		d->initial_left = d->to == DEVICE_STOP_COPY ? 0 : plan_of(d)->device_image[d->index] % 5000u;
+		d->dirt = 0;
+		d->loaded_us = 0;
 	}
 	return ERR_OK;
 }
@@ -220,25 +232,87 @@ static uint64_t transfer(void *ctx)
 
 /* ---- image ---- */
 
+/** A record of what is left of the initial bytes, or of what the device did since. */
+static enum err record_make(struct gadget *d)
+{
+	if (d->initial_left == 0 && d->dirt < DIRT_WRITES) {
+		return ERR_AGAIN;
+	}
+	d->record_initial = d->initial_left != 0;
+	d->dirt -= d->record_initial ? 0 : DIRT_WRITES;
+	d->record_len = d->initial_left == 0 ? sizeof(d->record) / 2 : MIN(d->initial_left + RECORD_HEAD, sizeof(d->record));
+	d->record_at = 0;
+	d->initial_left -= MIN(d->initial_left, d->record_len - RECORD_HEAD);
+	store_le32(d->record, RECORD_MAGIC);
+	store_le32(d->record + 4, (uint32_t)d->record_len);
+	memset(d->record + RECORD_HEAD, RECORD_FILL, d->record_len - RECORD_HEAD);
+	return ERR_OK;
+}
+
 static enum err image_read(void *ctx, uint8_t *out, size_t cap_bytes, size_t *len_bytes)
 {
 	struct gadget *d = ctx;
-	size_t len = MIN(cap_bytes, d->len - d->at);
+	bool early = d->record_at != d->record_len;
+	size_t len;
 
-	ASSERT(d->now == DEVICE_STOP_COPY && !d->arc_open);
-	if (world_fault(d->host->world, d->host, FAULT_DEV_ERROR, 20)) {
+	ASSERT(device_state_saving(d->now) && !d->arc_open);
+	if (world_fault(d->host->world, d->host, FAULT_DEV_ERROR, d->now == DEVICE_STOP_COPY ? 20 : 500)) {
 		return ERR_IO;
 	}
 	if (chance_one_in(&d->host->chance, 8)) {
 		return ERR_AGAIN;
 	}
+	if (!early && d->now != DEVICE_STOP_COPY) {
+		if (record_make(d) != ERR_OK) {
+			return ERR_AGAIN;
+		}
+		early = true;
+	}
+	len = early ? d->record_len - d->record_at : d->len - d->at;
+	len = MIN(cap_bytes, len);
 	if (len == 0) {
 		return ERR_END;
 	}
 	len = chance_one_in(&d->host->chance, 4) ? chance_range(&d->host->chance, 1, len) : len;
-	memcpy(out, d->image + d->at, len);
-	d->at += len;
+	memcpy(out, early ? d->record + d->record_at : d->image + d->at, len);
+	*(early ? &d->record_at : &d->at) += len;
 	*len_bytes = len;
+	return ERR_OK;
+}
+
+/** Bytes go to the record until they turn out to be the image; a whole record is looked at and forgotten. */
+static enum err bytes_place(struct gadget *d, const uint8_t *bytes, size_t len)
+{
+	while (len != 0) {
+		size_t want = d->record_at < RECORD_HEAD ? RECORD_HEAD : load_le32(d->record + 4);
+		size_t n = MIN(len, d->at != 0 ? len : want - d->record_at);
+
+		if (d->at != 0) {
+			if (n > MAX(plan_of(d)->device_image[d->index], IMAGE_HEAD) - d->at) {
+				return ERR_BAD_RECORD;
+			}
+			memcpy(d->image + d->at, bytes, n);
+			d->at += n;
+		} else {
+			memcpy(d->record + d->record_at, bytes, n);
+			d->record_at += n;
+		}
+		bytes += n;
+		len -= n;
+		if (d->at == 0 && d->record_at == RECORD_HEAD && load_le32(d->record) != RECORD_MAGIC) {
+			memcpy(d->image, d->record, RECORD_HEAD);
+			d->at = RECORD_HEAD;
+		} else if (d->at == 0 && d->record_at >= RECORD_HEAD && d->record_at == load_le32(d->record + 4)) {
+			for (size_t i = RECORD_HEAD; i < d->record_at; i++) {
+				if (d->record[i] != RECORD_FILL) {
+					return ERR_BAD_RECORD;
+				}
+			}
+			d->record_at = 0;
+		} else if (d->at == 0 && d->record_at >= RECORD_HEAD && load_le32(d->record + 4) > sizeof(d->record)) {
+			return ERR_BAD_RECORD;
+		}
+	}
 	return ERR_OK;
 }
 
@@ -252,15 +326,27 @@ static enum err image_write(void *ctx, const uint8_t *bytes, size_t len_bytes, s
 		fmt(reason, REASON_BYTES, "device %s: image is not understood (injected)", d->desc.id);
 		return ERR_BAD_RECORD;
 	}
-	if (len > MAX(plan_of(d)->device_image[d->index], IMAGE_HEAD) - d->at) {
-		journal_violation(&d->host->world->journal, "device %u: image is longer than it was", d->index);
-		fmt(reason, REASON_BYTES, "device %s: image too long", d->desc.id);
+	if (bytes_place(d, bytes, len) != ERR_OK) {
+		journal_violation(&d->host->world->journal, "device %u: its state is not what it was", d->index);
+		fmt(reason, REASON_BYTES, "device %s: another image", d->desc.id);
 		return ERR_BAD_RECORD;
 	}
-	memcpy(d->image + d->at, bytes, len);
-	d->at += len;
 	*taken = len;
 	return ERR_OK;
+}
+
+static enum err initial_loaded(void *ctx, char *reason)
+{
+	struct gadget *d = ctx;
+
+	if (world_fault(d->host->world, d->host, FAULT_DEV_IMAGE, 10)) {
+		fmt(reason, REASON_BYTES, "device %s: initial state does not fit (injected)", d->desc.id);
+		return ERR_MISMATCH;
+	}
+	if (d->loaded_us == 0) {
+		d->loaded_us = d->host->world->now_us + chance_below(&d->host->chance, plan_of(d)->arc_us + 1) + 1;
+	}
+	return d->host->world->now_us < d->loaded_us ? ERR_AGAIN : ERR_OK;
 }
 
 static enum err data_size(void *ctx, uint64_t *bytes)
@@ -273,9 +359,13 @@ static enum err data_size(void *ctx, uint64_t *bytes)
 
 static enum err precopy_info(void *ctx, uint64_t *initial_bytes, uint64_t *dirty_bytes)
 {
-	(void)ctx;
-	*initial_bytes = 0;
-	*dirty_bytes = 0;
+	struct gadget *d = ctx;
+
+	if (d->now != DEVICE_PRE_COPY && d->now != DEVICE_PRE_COPY_P2P) {
+		return ERR_BAD_STATE;
+	}
+	*initial_bytes = d->initial_left + (d->record_initial ? d->record_len - d->record_at : 0);
+	*dirty_bytes = d->dirt / DIRT_WRITES * (sizeof(d->record) / 2);
 	return ERR_OK;
 }
 
@@ -399,6 +489,7 @@ struct device gadget_device(struct gadget *d)
 		.write = image_write,
 		.data_size = data_size,
 		.precopy_info = precopy_info,
+		.initial_loaded = initial_loaded,
 		.last_error = last_error,
 		.log = log_of,
 		.reset_begin = reset_begin,

@@ -55,6 +55,8 @@ struct guest {
 };
 
 /** A passthrough device; implements migration/device.h. */
+#define GADGET_RECORD_BYTES 1024u
+
 struct gadget {
 	struct sim_host *host;
 	uint32_t index;
@@ -69,6 +71,11 @@ struct gadget {
 	bool failed; /* since the last reset */
 	uint8_t *image;
 	size_t at, len;
+	uint8_t record[GADGET_RECORD_BYTES]; /* of pre-copy data, being read or written */
+	size_t record_at, record_len;
+	bool record_initial;
+	uint64_t initial_left, dirt; /* bytes, writes not yet read in PRE_COPY */
+	uint64_t loaded_us;	     /* RESUMING: when initial bytes are loaded; 0: not yet asked */
 	uint64_t *log;
 	bool log_on;
 	uint64_t chore_us;

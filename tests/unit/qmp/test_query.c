@@ -200,7 +200,7 @@ static void capabilities_are_set_together_and_told(void **state)
 
 	assert_non_null(strstr(run(c, "query-migrate-capabilities", NULL),
 		"{\"return\": [{\"state\": true, \"capability\": \"events\"}, {\"state\": true, \"capability\": \"multifd\"}, "
-		"{\"state\": false, \"capability\": \"x-verify-ram\"}, {\"state\": false, \"capability\": \"xbzrle\"}, "));
+		"{\"state\": false, \"capability\": \"switchover-ack\"}, {\"state\": false, \"capability\": \"x-verify-ram\"}, {\"state\": false, \"capability\": \"xbzrle\"}, "));
 	assert_string_equal(run(c, "migrate-set-capabilities", "{\"capabilities\": []}"), RETURN_EMPTY);
 	assert_string_equal(run(c, "migrate-set-capabilities",
 		"{\"capabilities\": [{\"capability\": \"events\", \"state\": false}, {\"state\": true, \"capability\": \"x-verify-ram\"}, "
