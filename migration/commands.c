@@ -334,6 +334,6 @@ void engine_vm_event(struct engine *e, enum vm_run_state what)
 	e->reported_running = false;
 	engine_note(e, what == VM_SHUTDOWN ? ENGINE_EV_SHUTDOWN : ENGINE_EV_STOP, 0);
 	if (source_busy(e)) {
-		source_fail(e, HANDOVER_EV_FAIL, what == VM_SHUTDOWN ? "the guest powered off" : "the guest crashed");
+		engine_fail(e, HANDOVER_EV_FAIL, what == VM_SHUTDOWN ? "the guest powered off" : "the guest crashed");
 	}
 }

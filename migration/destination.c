@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* The destination of an attempt: events, actions of the hand-over, and what each phase waits for. */
-#include <stdarg.h>
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -10,27 +9,6 @@
 #include "migration/digest.h"
 #include "migration/engine_ctx.h"
 #include "migration/receive.h"
-
-void destination_fail(struct engine *e, enum handover_event event, const char *format, ...)
-{
-	char text[REASON_BYTES];
-	va_list args;
-
-	va_start(args, format);
-	(void)vfmt(text, sizeof(text), format, args);
-	va_end(args);
-	if (!e->alive || handover_arc(HANDOVER_DST, e->owner, event) == NULL) {
-		engine_log(e, LOG_WARN, "incoming: %s (%s in %s: ignored)", text, handover_event_name(event),
-			owner_name(e->owner));
-		return;
-	}
-	if (e->owner == OWNER_LOADING || (e->owner == OWNER_READY && event != HANDOVER_EV_LOST)) {
-		engine_set_error(e, "%s", text);
-	} else {
-		engine_log(e, LOG_WARN, "incoming: %s", text);
-	}
-	(void)engine_post(e, HANDOVER_DST, event);
-}
 
 static void record_set(struct attempt_record *r, const struct attempt *a)
 {
@@ -275,7 +253,7 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 	}
 	if (e->owner == OWNER_LOADING || e->owner == OWNER_READY) {
 		e->connected = false; /* the old connections are fenced */
-		destination_fail(
+		engine_fail(
 			e, HANDOVER_EV_NEWER, "%s began a newer attempt, number %u", ev->peer, ev->attempt->number);
 	}
 	e->closing = CLOSE_NONE;
@@ -401,7 +379,7 @@ static void on_current(struct engine *e, const struct ctrl *m)
 		on_commit(e, m);
 		break;
 	case CTRL_ABORT:
-		destination_fail(e, HANDOVER_EV_ABORT, "source: %s", m->text);
+		engine_fail(e, HANDOVER_EV_ABORT, "source: %s", m->text);
 		break;
 	case CTRL_STATUS:
 		(void)engine_post(e, HANDOVER_DST, HANDOVER_EV_STATUS);
@@ -421,7 +399,7 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	enum err err = ctrl_decode(ev->type, ev->bytes, ev->len_bytes, m);
 
 	if (err != ERR_OK) {
-		destination_fail(e, HANDOVER_EV_FAIL, "the source sent a malformed message: type %u, %zu bytes",
+		engine_fail(e, HANDOVER_EV_FAIL, "the source sent a malformed message: type %u, %zu bytes",
 			ev->type, ev->len_bytes);
 		return;
 	}
@@ -469,7 +447,7 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 		engine_link_end(e);
 		return;
 	}
-	destination_fail(e, ev->kind == LINK_REFUSED ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s", text);
+	engine_fail(e, ev->kind == LINK_REFUSED ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s", text);
 	if (!e->alive) {
 		engine_link_end(e);
 	}
@@ -485,7 +463,7 @@ static void on_resumed(struct engine *e, const struct link_event *ev)
 	e->epoch = ev->epoch;
 	e->proved = ev->proved;
 	if (e->owner == OWNER_LOADING) {
-		destination_fail(e, HANDOVER_EV_LOST, "the data channels were lost while loading");
+		engine_fail(e, HANDOVER_EV_LOST, "the data channels were lost while loading");
 	} else if (e->alive) {
 		(void)engine_post(e, HANDOVER_DST, HANDOVER_EV_RESUMED);
 	}
@@ -556,13 +534,13 @@ static bool finalise_step(struct engine *e)
 	if (!dst->finalise_begun) {
 		dst->finalise_begun = true;
 		if (device_stream_intact(e) != ERR_OK) {
-			destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+			engine_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
 			return true;
 		}
 		e->reason[0] = '\0';
 		err = e->vm.ops->records_complete(e->vm.ctx, e->reason);
 		if (err != ERR_OK) {
-			destination_fail(e, HANDOVER_EV_FAIL, "VM records: %s", e->reason);
+			engine_fail(e, HANDOVER_EV_FAIL, "VM records: %s", e->reason);
 			return true;
 		}
 		device_set_goto(&e->devices, DEVICE_STOP);
@@ -572,8 +550,7 @@ static bool finalise_step(struct engine *e)
 		return false;
 	}
 	if (err != ERR_OK) {
-		device_failure(&e->devices.run[failed], "refused its image", e->reason);
-		destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+		engine_fail_device(e, failed, "refused its image");
 		return true;
 	}
 	dst->finalise_us = engine_now(e) - dst->load_begun_us;
@@ -598,8 +575,7 @@ static bool load_step(struct engine *e)
 	bool moved;
 
 	if (err != ERR_OK && err != ERR_AGAIN) {
-		device_failure(&e->devices.run[failed], "cannot receive", e->reason);
-		destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+		engine_fail_device(e, failed, "cannot receive");
 		return true;
 	}
 	if (e->dst.phase == DST_OPEN) {
@@ -607,7 +583,7 @@ static bool load_step(struct engine *e)
 	}
 	moved = receive_step(e);
 	if (e->dst.phase == DST_LOAD && receive_page_missing(e)) {
-		destination_fail(e, HANDOVER_EV_FAIL, "%llu of %llu pages never came",
+		engine_fail(e, HANDOVER_EV_FAIL, "%llu of %llu pages never came",
 			(unsigned long long)(e->dst.ram.page_count - e->dst.ram.received_count),
 			(unsigned long long)e->dst.ram.page_count);
 		return true;
@@ -633,7 +609,7 @@ bool destination_step(struct engine *e)
 		enum err err = dst->accept_err;
 
 		dst->accept_err = ERR_OK;
-		destination_fail(e, HANDOVER_EV_FAIL, "the hello could not be answered: %s", err_name(err));
+		engine_fail(e, HANDOVER_EV_FAIL, "the hello could not be answered: %s", err_name(err));
 		return true;
 	}
 	switch (dst->phase) {

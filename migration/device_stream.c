@@ -61,7 +61,7 @@ static void frame_send(struct engine *e, uint32_t k, uint8_t channel, enum devic
 		e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, sizeof(head) + len);
 
 	if (err != ERR_OK) {
-		source_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL,
+		engine_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL,
 			"device %s: state could not be sent: %s", run->desc.id, err_name(err));
 		return;
 	}
@@ -140,8 +140,7 @@ static bool one_send(struct engine *e, uint32_t k)
 	if (run->dev.ops->transfer(run->dev.ctx) != s->transfer) {
 		return true; /* reset in the middle: another transfer will be opened */
 	}
-	device_failure(run, "state could not be read", e->reason);
-	source_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+	engine_fail_device(e, k, "state could not be read");
 	return true;
 }
 

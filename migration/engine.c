@@ -111,6 +111,54 @@ enum err engine_post(struct engine *e, enum handover_side side, enum handover_ev
 	return ERR_OK;
 }
 
+/** Does this event end an attempt that its operator has to be told of? Otherwise the hand-over goes on without it. */
+static bool fatal(const struct engine *e, enum handover_event event)
+{
+	switch (e->owner) {
+	case OWNER_OWN:
+		return e->role == ROLE_SOURCE;
+	case OWNER_PREPARING:
+	case OWNER_HELD:
+	case OWNER_LOADING:
+		return true;
+	case OWNER_READY:
+		return event != HANDOVER_EV_LOST;
+	case OWNER_UNKNOWN:
+		return event == HANDOVER_EV_DECLINED;
+	default:
+		return false;
+	}
+}
+
+void engine_fail(struct engine *e, enum handover_event event, const char *format, ...)
+{
+	enum handover_side side = e->role == ROLE_DESTINATION ? HANDOVER_DST : HANDOVER_SRC;
+	char text[REASON_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	(void)vfmt(text, sizeof(text), format, args);
+	va_end(args);
+	if (handover_arc(side, e->owner, event) == NULL || !e->alive) {
+		engine_log(e, LOG_WARN, "migration: %s (%s in %s: ignored)", text, handover_event_name(event),
+			owner_name(e->owner));
+		return;
+	}
+	if (fatal(e, event)) {
+		engine_set_error(e, "%s", text);
+		e->src.end_status = MIG_STATUS_FAILED;
+	} else {
+		engine_log(e, LOG_WARN, "migration: %s", text);
+	}
+	(void)engine_post(e, side, event);
+}
+
+void engine_fail_device(struct engine *e, uint32_t k, const char *what)
+{
+	device_failure(&e->devices.run[k], what, e->reason);
+	engine_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+}
+
 void engine_send(struct engine *e, uint16_t type, const char *text)
 {
 	struct ctrl *m;
@@ -272,13 +320,13 @@ static bool mark_poll(struct engine *e)
 			e->src.store_done = true;
 			(void)engine_post(e, HANDOVER_SRC, event);
 		} else {
-			source_fail(e, event, "this host could not store its owner mark: %s", err_name(err));
+			engine_fail(e, event, "this host could not store its owner mark: %s", err_name(err));
 		}
 	} else if (kind == MARK_IN_DOUBT && e->owner == OWNER_LOADING) {
 		if (err == ERR_OK) {
 			(void)engine_post(e, HANDOVER_DST, event);
 		} else {
-			destination_fail(e, event, "this host could not store its owner mark: %s", err_name(err));
+			engine_fail(e, event, "this host could not store its owner mark: %s", err_name(err));
 		}
 	} else if (kind == MARK_HOME && e->owner == OWNER_OWN && e->role == ROLE_DESTINATION) {
 		(void)engine_post(e, HANDOVER_DST, event);

@@ -271,6 +271,11 @@ void engine_set_status(struct engine *e, enum migration_status status);
 void engine_set_error(struct engine *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Post to the hand-over and do the actions. ERR_NO_ARC: nothing changed. */
 enum err engine_post(struct engine *e, enum handover_side side, enum handover_event event);
+/** Any failure of the attempt, here or at the peer: text first, then the event of the table. */
+void engine_fail(struct engine *e, enum handover_event event, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/** The same, of device k, which says why itself: "device ID (TYPE) did not stop: ...". */
+void engine_fail_device(struct engine *e, uint32_t k, const char *what);
 /** Queue a message of the current attempt; text for ABORT and DECLINED. */
 void engine_send(struct engine *e, uint16_t type, const char *text);
 bool engine_attempt_is(const struct engine *e, const struct ctrl *m);
@@ -299,9 +304,6 @@ void final_begin(struct engine *e);
 bool final_step(struct engine *e);
 void source_event(struct engine *e, const struct link_event *ev);
 void source_action(struct engine *e, enum handover_action action);
-/** Any failure here or at the peer: text first, then the event of the table. */
-void source_fail(struct engine *e, enum handover_event event, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 bool source_busy(const struct engine *e);
 /** UNKNOWN: the peer of the mark is being asked. */
 bool source_asks(const struct engine *e);
@@ -311,8 +313,6 @@ bool source_polling(const struct engine *e);
 bool destination_step(struct engine *e);
 void destination_event(struct engine *e, const struct link_event *ev);
 void destination_action(struct engine *e, enum handover_action action);
-void destination_fail(struct engine *e, enum handover_event event, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 /** The VM's start or stop ended. */
 void destination_power_done(struct engine *e, enum err err);
 bool destination_polling(const struct engine *e);

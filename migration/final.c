@@ -53,7 +53,7 @@ static bool stop_step(struct engine *e)
 		return false;
 	}
 	if (e->power.err != ERR_OK) {
-		source_fail(e, HANDOVER_EV_FAIL, "%s", e->power.reason);
+		engine_fail(e, HANDOVER_EV_FAIL, "%s", e->power.reason);
 		return true;
 	}
 	e->src.at.parked = e->power.parked_us;
@@ -78,7 +78,7 @@ static void records_begin(struct engine *e)
 	enum err err = e->vm.ops->records_prepare(e->vm.ctx);
 
 	if (err != ERR_OK) {
-		source_fail(e, HANDOVER_EV_FAIL, "the VM's interrupts could not be drained: %s", err_name(err));
+		engine_fail(e, HANDOVER_EV_FAIL, "the VM's interrupts could not be drained: %s", err_name(err));
 		return;
 	}
 	records_start(&e->records, e->hash);
@@ -126,7 +126,7 @@ static bool records_step(struct engine *e)
 	case ERR_AGAIN:
 		return false;
 	default:
-		source_fail(e, HANDOVER_EV_FAIL, "VM record %u could not be saved: %s", index, err_name(err));
+		engine_fail(e, HANDOVER_EV_FAIL, "VM record %u could not be saved: %s", index, err_name(err));
 		return true;
 	}
 }
@@ -218,8 +218,7 @@ bool final_step(struct engine *e)
 	if (e->src.phase > SRC_STOP && e->src.phase < SRC_TOTALS) {
 		err = device_set_poll(&e->devices, engine_now(e), &failed);
 		if (err != ERR_OK && err != ERR_AGAIN) {
-			device_failure(&e->devices.run[failed], "did not reach STOP_COPY", e->reason);
-			source_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+			engine_fail_device(e, failed, "did not reach STOP_COPY");
 			return true;
 		}
 	}

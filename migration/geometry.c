@@ -24,6 +24,56 @@ enum geometry_record {
 	GEOMETRY_GIC_LRS = 9,	 /* le32, informative */
 };
 
+/** Records that are one number, or five of them, and must be equal on both sides if they have a name. */
+static const struct number {
+	uint16_t type, offset;
+	uint8_t bytes;
+	bool more; /* of the record before */
+	const char *name;
+} numbers[] = {
+#define NUMBER(type, field, more, name) { type, offsetof(struct geometry, field), sizeof(((struct geometry *)0)->field), more, name }
+	NUMBER(MANDATORY | GEOMETRY_VCPUS, vm.vcpu_count, false, "vCPUs"),
+	NUMBER(MANDATORY | GEOMETRY_TIMER_HZ, vm.timer_hz, false, "timer frequency"),
+	NUMBER(MANDATORY | GEOMETRY_GIC, vm.gic_prio_bits, false, "GIC priority bits"),
+	NUMBER(MANDATORY | GEOMETRY_LIMITS, limits.page_bytes, false, "page size"),
+	NUMBER(MANDATORY | GEOMETRY_LIMITS, limits.frame_bytes, true, "frame size"),
+	NUMBER(MANDATORY | GEOMETRY_LIMITS, limits.frame_pages, true, "pages in a frame"),
+	NUMBER(MANDATORY | GEOMETRY_LIMITS, limits.frame_entries, true, "entries in a frame"),
+	NUMBER(MANDATORY | GEOMETRY_LIMITS, limits.record_bytes, true, "record size"),
+	NUMBER(GEOMETRY_GIC_LRS, vm.gic_lr_count, false, NULL),
+#undef NUMBER
+};
+
+#define LIMITS_BYTES (5u * 4u)
+
+static uint64_t number_of(const struct geometry *h, const struct number *n)
+{
+	const void *at = (const uint8_t *)h + n->offset;
+
+	return n->bytes == sizeof(uint64_t) ? *(const uint64_t *)at : *(const uint32_t *)at;
+}
+
+/** The numbers of a record; false: it has none. */
+static bool read_numbers(uint16_t type, struct reader *r, struct geometry *h)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		void *at = (uint8_t *)h + numbers[i].offset;
+
+		if (((numbers[i].type ^ type) & ~MANDATORY) != 0) {
+			continue;
+		}
+		any = true;
+		if (numbers[i].bytes == sizeof(uint64_t)) {
+			*(uint64_t *)at = read_le64(r);
+		} else {
+			*(uint32_t *)at = read_le32(r);
+		}
+	}
+	return any;
+}
+
 void geometry_make(struct geometry *h, const struct vm_desc *vm)
 {
 	*h = (struct geometry){
@@ -54,12 +104,6 @@ static void record_head(struct writer *w, uint16_t type, size_t len_bytes)
 {
 	write_le16(w, type);
 	write_le16(w, (uint16_t)len_bytes);
-}
-
-static void write_u32_record(struct writer *w, uint16_t type, uint32_t v)
-{
-	record_head(w, type, 4);
-	write_le32(w, v);
 }
 
 static void write_u64_record(struct writer *w, uint16_t type, uint64_t v)
@@ -94,22 +138,24 @@ enum err geometry_encode(const struct geometry *h, uint8_t *out, size_t cap_byte
 		write_le64(&w, h->vm.ram[i].first_gfn);
 		write_le64(&w, h->vm.ram[i].page_count);
 	}
-	write_u32_record(&w, MANDATORY | GEOMETRY_VCPUS, h->vm.vcpu_count);
-	write_u64_record(&w, MANDATORY | GEOMETRY_TIMER_HZ, h->vm.timer_hz);
-	write_u32_record(&w, MANDATORY | GEOMETRY_GIC, h->vm.gic_prio_bits);
 	for (uint32_t i = 0; i < h->vm.id_reg_count; i++) {
 		write_u64_record(&w, MANDATORY | GEOMETRY_ID_REG, h->vm.id_regs[i]);
 	}
 	for (uint32_t i = 0; i < h->device_count; i++) {
 		write_device(&w, &h->devices[i]);
 	}
-	record_head(&w, MANDATORY | GEOMETRY_LIMITS, 20);
-	write_le32(&w, h->limits.page_bytes);
-	write_le32(&w, h->limits.frame_bytes);
-	write_le32(&w, h->limits.frame_pages);
-	write_le32(&w, h->limits.frame_entries);
-	write_le32(&w, h->limits.record_bytes);
-	write_u32_record(&w, GEOMETRY_GIC_LRS, h->vm.gic_lr_count);
+	for (uint32_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const struct number *n = &numbers[i];
+
+		if (!n->more) {
+			record_head(&w, n->type, n->type == (MANDATORY | GEOMETRY_LIMITS) ? LIMITS_BYTES : n->bytes);
+		}
+		if (n->bytes == sizeof(uint64_t)) {
+			write_le64(&w, number_of(h, n));
+		} else {
+			write_le32(&w, (uint32_t)number_of(h, n));
+		}
+	}
 	if (w.failed) {
 		return ERR_FULL;
 	}
@@ -195,33 +241,17 @@ static enum err read_record(uint16_t type, struct reader *r, struct geometry *h)
 	case GEOMETRY_RAM_REGION:
 		read_region(r, h);
 		break;
-	case GEOMETRY_VCPUS:
-		h->vm.vcpu_count = read_le32(r);
-		break;
-	case GEOMETRY_TIMER_HZ:
-		h->vm.timer_hz = read_le64(r);
-		break;
-	case GEOMETRY_GIC:
-		h->vm.gic_prio_bits = read_le32(r);
-		break;
 	case GEOMETRY_ID_REG:
 		read_id_reg(r, h);
 		break;
 	case GEOMETRY_DEVICE:
 		read_device(r, h);
 		break;
-	case GEOMETRY_LIMITS:
-		h->limits.page_bytes = read_le32(r);
-		h->limits.frame_bytes = read_le32(r);
-		h->limits.frame_pages = read_le32(r);
-		h->limits.frame_entries = read_le32(r);
-		h->limits.record_bytes = read_le32(r);
-		break;
-	case GEOMETRY_GIC_LRS:
-		h->vm.gic_lr_count = read_le32(r);
-		break;
 	default:
-		return (type & MANDATORY) != 0 ? ERR_UNSUPPORTED : ERR_OK;
+		if (!read_numbers(type, r, h)) {
+			return (type & MANDATORY) != 0 ? ERR_UNSUPPORTED : ERR_OK;
+		}
+		break;
 	}
 	return r->failed || r->left_bytes != 0 ? ERR_BAD_RECORD : ERR_OK;
 }
@@ -348,16 +378,6 @@ static enum err compare_devices(const struct geometry *own, const struct geometr
 	return err != ERR_OK ? err : differ_u64(reason, "devices", peer->device_count, own->device_count);
 }
 
-static enum err compare_limits(const struct geometry_limits *own, const struct geometry_limits *peer, char *reason)
-{
-	enum err err = differ_u64(reason, "page size", peer->page_bytes, own->page_bytes);
-
-	err = err != ERR_OK ? err : differ_u64(reason, "frame size", peer->frame_bytes, own->frame_bytes);
-	err = err != ERR_OK ? err : differ_u64(reason, "pages in a frame", peer->frame_pages, own->frame_pages);
-	err = err != ERR_OK ? err : differ_u64(reason, "entries in a frame", peer->frame_entries, own->frame_entries);
-	return err != ERR_OK ? err : differ_u64(reason, "record size", peer->record_bytes, own->record_bytes);
-}
-
 enum err geometry_compare(const struct geometry *own, const struct geometry *peer, char *reason)
 {
 	enum err err;
@@ -366,12 +386,12 @@ enum err geometry_compare(const struct geometry *own, const struct geometry *pee
 		fmt(reason, REASON_BYTES, "VM name: peer has %s, this host %s", peer->vm.name, own->vm.name);
 		return ERR_MISMATCH;
 	}
-	err = compare_limits(&own->limits, &peer->limits, reason);
-	err = err != ERR_OK ? err : compare_ram(&own->vm, &peer->vm, reason);
-	err = err != ERR_OK ? err : differ_u64(reason, "vCPUs", peer->vm.vcpu_count, own->vm.vcpu_count);
-	err = err != ERR_OK ? err : differ_u64(reason, "timer frequency", peer->vm.timer_hz, own->vm.timer_hz);
-	err = err != ERR_OK ? err
-			    : differ_u64(reason, "GIC priority bits", peer->vm.gic_prio_bits, own->vm.gic_prio_bits);
+	err = compare_ram(&own->vm, &peer->vm, reason);
+	for (uint32_t i = 0; err == ERR_OK && i < ARRAY_SIZE(numbers); i++) {
+		if (numbers[i].name != NULL) {
+			err = differ_u64(reason, numbers[i].name, number_of(peer, &numbers[i]), number_of(own, &numbers[i]));
+		}
+	}
 	err = err != ERR_OK ? err : compare_id_regs(&own->vm, &peer->vm, reason);
 	return err != ERR_OK ? err : compare_devices(own, peer, reason);
 }

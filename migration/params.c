@@ -23,16 +23,6 @@ void engine_params_get(const struct engine *e, struct migration_params *out)
 	*out = e->params;
 }
 
-static enum err check(const char *name, uint64_t value, uint64_t low, uint64_t high, char *reason)
-{
-	if (value >= low && value <= high) {
-		return ERR_OK;
-	}
-	fmt(reason, REASON_BYTES, "Parameter '%s' expects an integer in the range of %llu to %llu, not %llu", name,
-		(unsigned long long)low, (unsigned long long)high, (unsigned long long)value);
-	return ERR_RANGE;
-}
-
 /**
  * Not the owner that only goes on listening for the last question of its source, nor a source that has nothing left of the
  * VM and only waits for SETTLED, or that only asks what became of it.
@@ -48,24 +38,42 @@ static bool host_id_valid(const char id[HOST_ID_MAX])
 	return text_len(id, HOST_ID_MAX) < HOST_ID_MAX;
 }
 
+/** Numbers and what they may be. */
+static const struct range {
+	const char *name;
+	uint16_t offset;
+	uint16_t bytes;
+	uint64_t low, high;
+} ranges[] = {
+#define RANGE(name, field, low, high)                                                                                          \
+	{ name, offsetof(struct migration_params, field), sizeof(((struct migration_params *)0)->field), low, high }
+	RANGE("downtime-limit", downtime_limit_ms, 0, DOWNTIME_LIMIT_MAX_MS),
+	RANGE("multifd-channels", multifd_channels, 1, CHANNEL_COUNT_MAX),
+	RANGE("x-link-timeout", x_link_timeout_ms, LINK_TIMEOUT_MIN_MS, TIMEOUT_MAX_MS),
+	RANGE("x-handover-timeout", x_handover_timeout_ms, 0, TIMEOUT_MAX_MS),
+	RANGE("max-bandwidth", max_bandwidth, 0, UINT64_C(1) << 40),
+	RANGE("avail-switchover-bandwidth", avail_switchover_bandwidth, 0, UINT64_C(1) << 40),
+#undef RANGE
+};
+
 static enum err check_all(const struct migration_params *p, char *reason)
 {
-	enum err err = check("downtime-limit", p->downtime_limit_ms, 0, DOWNTIME_LIMIT_MAX_MS, reason);
+	for (uint32_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		const struct range *r = &ranges[i];
+		const void *at = (const uint8_t *)p + r->offset;
+		uint64_t value = r->bytes == sizeof(uint64_t) ? *(const uint64_t *)at : *(const uint32_t *)at;
 
-	err = err != ERR_OK ? err : check("multifd-channels", p->multifd_channels, 1, CHANNEL_COUNT_MAX, reason);
-	err = err != ERR_OK
-		      ? err
-		      : check("x-link-timeout", p->x_link_timeout_ms, LINK_TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, reason);
-	err = err != ERR_OK ? err : check("x-handover-timeout", p->x_handover_timeout_ms, 0, TIMEOUT_MAX_MS, reason);
-	err = err != ERR_OK ? err : check("max-bandwidth", p->max_bandwidth, 0, UINT64_C(1) << 40, reason);
-	err = err != ERR_OK ? err
-			    : check("avail-switchover-bandwidth", p->avail_switchover_bandwidth, 0, UINT64_C(1) << 40,
-				      reason);
-	if (err == ERR_OK && (!host_id_valid(p->tls_hostname) || !host_id_valid(p->tls_authz))) {
+		if (value < r->low || value > r->high) {
+			fmt(reason, REASON_BYTES, "Parameter '%s' expects an integer in the range of %llu to %llu, not %llu",
+				r->name, (unsigned long long)r->low, (unsigned long long)r->high, (unsigned long long)value);
+			return ERR_RANGE;
+		}
+	}
+	if (!host_id_valid(p->tls_hostname) || !host_id_valid(p->tls_authz)) {
 		fmt(reason, REASON_BYTES, "a host id has at most %u characters", HOST_ID_MAX - 1);
 		return ERR_RANGE;
 	}
-	return err;
+	return ERR_OK;
 }
 
 enum err engine_params_set(struct engine *e, const struct migration_params *params, char *reason)

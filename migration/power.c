@@ -38,12 +38,6 @@ static enum err steady(struct power *p, const struct host *host, enum err err)
 	return err;
 }
 
-static void note_failed_device(struct power *p, const struct device_set *devices, uint32_t failed, const char *what)
-{
-	p->failed = failed;
-	device_failure(&devices->run[failed], what, p->reason);
-}
-
 static enum err poll_parking(struct power *p, const struct vm *vm, struct device_set *devices, const struct host *host)
 {
 	enum err err = p->err != ERR_OK ? p->err : vm->ops->stop_poll(vm->ctx);
@@ -66,20 +60,6 @@ static enum err poll_parking(struct power *p, const struct vm *vm, struct device
 	device_set_goto(devices, DEVICE_STOP);
 	p->phase = POWER_STOPPING;
 	return ERR_AGAIN;
-}
-
-static enum err poll_stopping(struct power *p, struct device_set *devices, const struct host *host)
-{
-	uint32_t failed = 0;
-	enum err err = device_set_poll(devices, host->ops->time_us(host->ctx), &failed);
-
-	if (err == ERR_AGAIN) {
-		return err;
-	}
-	if (err != ERR_OK) {
-		note_failed_device(p, devices, failed, "did not stop");
-	}
-	return steady(p, host, err);
 }
 
 static void fall_back(struct power *p, struct device_set *devices, enum err err)
@@ -116,30 +96,9 @@ static void run_vm(struct power *p, const struct vm *vm, struct device_set *devi
 	(void)steady(p, host, ERR_OK);
 }
 
-static enum err poll_starting(struct power *p, const struct vm *vm, struct device_set *devices, const struct host *host)
+/** A start failed, and the other devices stand again. */
+static enum err fallen_back(struct power *p, struct device_set *devices, const struct host *host)
 {
-	uint32_t failed = 0;
-	enum err err = device_set_poll(devices, host->ops->time_us(host->ctx), &failed);
-
-	if (err == ERR_AGAIN) {
-		return err;
-	}
-	if (err != ERR_OK) {
-		note_failed_device(p, devices, failed, "did not start");
-		fall_back(p, devices, err);
-		return ERR_AGAIN;
-	}
-	run_vm(p, vm, devices, host);
-	return p->phase == POWER_STEADY ? ERR_OK : ERR_AGAIN;
-}
-
-static enum err poll_fallback(struct power *p, struct device_set *devices, const struct host *host)
-{
-	uint32_t failed = 0;
-
-	if (device_set_poll(devices, host->ops->time_us(host->ctx), &failed) == ERR_AGAIN) {
-		return ERR_AGAIN;
-	}
 	if (!p->reset_failed || p->failed >= devices->count) {
 		return steady(p, host, p->err);
 	}
@@ -152,30 +111,39 @@ static enum err poll_fallback(struct power *p, struct device_set *devices, const
 	return ERR_AGAIN;
 }
 
-static enum err poll_resetting(struct power *p, struct device_set *devices, const struct host *host)
-{
-	uint32_t failed = 0;
-
-	if (device_set_poll(devices, host->ops->time_us(host->ctx), &failed) == ERR_AGAIN) {
-		return ERR_AGAIN;
-	}
-	return steady(p, host, p->err);
-}
-
 enum err power_poll(struct power *p, const struct vm *vm, struct device_set *devices, const struct host *host)
 {
-	switch (p->phase) {
-	case POWER_PARKING:
+	uint32_t failed = 0;
+	enum err err;
+
+	if (p->phase == POWER_PARKING) {
 		return poll_parking(p, vm, devices, host);
-	case POWER_STOPPING:
-		return poll_stopping(p, devices, host);
-	case POWER_STARTING:
-		return poll_starting(p, vm, devices, host);
-	case POWER_FALLBACK:
-		return poll_fallback(p, devices, host);
-	case POWER_RESETTING:
-		return poll_resetting(p, devices, host);
-	default:
+	}
+	if (p->phase == POWER_STEADY) {
 		return p->err;
 	}
+	err = device_set_poll(devices, host->ops->time_us(host->ctx), &failed);
+	if (err == ERR_AGAIN) {
+		return err;
+	}
+	if (p->phase == POWER_FALLBACK) {
+		return fallen_back(p, devices, host);
+	}
+	if (p->phase == POWER_RESETTING) {
+		return steady(p, host, p->err);
+	}
+	if (err != ERR_OK) {
+		p->failed = failed;
+		device_failure(&devices->run[failed], p->phase == POWER_STOPPING ? "did not stop" : "did not start",
+			p->reason);
+	}
+	if (p->phase == POWER_STOPPING) {
+		return steady(p, host, err);
+	}
+	if (err != ERR_OK) {
+		fall_back(p, devices, err);
+	} else {
+		run_vm(p, vm, devices, host);
+	}
+	return p->phase == POWER_STEADY ? ERR_OK : ERR_AGAIN;
 }

@@ -39,7 +39,7 @@ bool precopy_begin(struct engine *e)
 		enum err err = src->trackers[i].ops->start(src->trackers[i].ctx);
 
 		if (err != ERR_OK) {
-			source_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s did not start: %s",
+			engine_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s did not start: %s",
 				src->trackers[i].ops->name, err_name(err));
 			return false;
 		}
@@ -90,7 +90,7 @@ enum err harvest_slice(struct engine *e)
 		engine_log(e, LOG_WARN, "dirty tracker %s lost its log: all pages are sent again", tracker->ops->name);
 		bitmap_set_range(src->ram.map, 0, src->ram.page_count);
 	} else if (err != ERR_OK) {
-		source_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s failed: %s", tracker->ops->name, err_name(err));
+		engine_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s failed: %s", tracker->ops->name, err_name(err));
 		return err;
 	}
 	src->harvest_index++;
@@ -122,7 +122,7 @@ enum err pages_slice(struct engine *e)
 			return ERR_OK; /* looked at many chunks: that was work */
 		}
 		if (err == ERR_POISONED || err == ERR_RANGE || err == ERR_IO) {
-			source_fail(e, HANDOVER_EV_FAIL, "page %llu cannot be read: %s",
+			engine_fail(e, HANDOVER_EV_FAIL, "page %llu cannot be read: %s",
 				(unsigned long long)ram->bad_page, err_name(err));
 			return err;
 		}
@@ -190,7 +190,7 @@ static void decide(struct engine *e)
 		return;
 	}
 	if (e->params.x_round_max != 0 && src->rounds.done >= e->params.x_round_max) {
-		source_fail(e, HANDOVER_EV_FAIL, "no convergence in %u rounds: %s", src->rounds.done, e->forecast);
+		engine_fail(e, HANDOVER_EV_FAIL, "no convergence in %u rounds: %s", src->rounds.done, e->forecast);
 	}
 }
 
@@ -228,8 +228,7 @@ static bool devices_step(struct engine *e)
 	}
 	err = device_set_poll(&e->devices, engine_now(e), &failed);
 	if (err != ERR_OK && err != ERR_AGAIN) {
-		device_failure(&e->devices.run[failed], "did not enter PRE_COPY", e->reason);
-		source_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+		engine_fail_device(e, failed, "did not enter PRE_COPY");
 		return true;
 	}
 	return bucket_open(&e->src.bucket, engine_now(e)) && device_stream_send(e);

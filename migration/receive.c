@@ -36,7 +36,7 @@ void receive_frame(struct engine *e, const struct link_event *ev)
 
 	if (dst->phase != DST_LOAD || dst->queued == FRAME_POOL_COUNT) {
 		e->link.ops->frame_done(e->link.ctx, ev->frame);
-		destination_fail(e, HANDOVER_EV_FAIL, "frame of type %u on channel %u after all was received", ev->type,
+		engine_fail(e, HANDOVER_EV_FAIL, "frame of type %u on channel %u after all was received", ev->type,
 			ev->channel);
 		return;
 	}
@@ -154,7 +154,7 @@ bool receive_step(struct engine *e)
 			return true;
 		}
 		if (err != ERR_OK) {
-			destination_fail(e, HANDOVER_EV_FAIL, "%s", e->reason[0] != '\0' ? e->reason : err_name(err));
+			engine_fail(e, HANDOVER_EV_FAIL, "%s", e->reason[0] != '\0' ? e->reason : err_name(err));
 			return true;
 		}
 		queue_remove(dst, i);

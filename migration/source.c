@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* The source of an attempt: events, actions of the hand-over, and steps outside pre-copy and blackout. */
-#include <stdarg.h>
 #include <string.h>
 
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 #include "migration/engine_ctx.h"
-
-void source_fail(struct engine *e, enum handover_event event, const char *format, ...)
-{
-	char text[REASON_BYTES];
-	va_list args;
-
-	va_start(args, format);
-	(void)vfmt(text, sizeof(text), format, args);
-	va_end(args);
-	if (handover_arc(HANDOVER_SRC, e->owner, event) == NULL || !e->alive) {
-		engine_log(e, LOG_WARN, "migration: %s (%s in %s: ignored)", text, handover_event_name(event),
-			owner_name(e->owner));
-		return;
-	}
-	if (e->owner != OWNER_GIVEN && e->owner != OWNER_GONE &&
-		(e->owner != OWNER_UNKNOWN || event == HANDOVER_EV_DECLINED)) {
-		engine_set_error(e, "%s", text);
-		e->src.end_status = MIG_STATUS_FAILED;
-	} else {
-		engine_log(e, LOG_WARN, "migration: %s", text);
-	}
-	(void)engine_post(e, HANDOVER_SRC, event);
-}
 
 /** The VM is back or never left: tell how the attempt ended. */
 static void source_ended(struct engine *e)
@@ -220,7 +196,7 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 	if (err != ERR_OK) {
 		e->link.ops->refuse(e->link.ctx, e->reason);
 		e->connected = false;
-		source_fail(e, HANDOVER_EV_REFUSED, "%s", e->reason);
+		engine_fail(e, HANDOVER_EV_REFUSED, "%s", e->reason);
 		engine_link_end(e);
 		return;
 	}
@@ -233,7 +209,7 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 	e->hash->finish(&h, e->hello_hash);
 	err = e->link.ops->accept(e->link.ctx, e->hello, e->hello_bytes);
 	if (err != ERR_OK) {
-		source_fail(e, HANDOVER_EV_FAIL, "the data channels could not be opened: %s", err_name(err));
+		engine_fail(e, HANDOVER_EV_FAIL, "the data channels could not be opened: %s", err_name(err));
 		return;
 	}
 	e->src.phase = SRC_OPEN;
@@ -258,9 +234,9 @@ static void on_ready(struct engine *e, const struct ctrl *m)
 
 	if (e->owner == OWNER_HELD) {
 		if (e->src.phase != SRC_READY) {
-			source_fail(e, HANDOVER_EV_READY_DIFFERS, "READY came before everything was sent");
+			engine_fail(e, HANDOVER_EV_READY_DIFFERS, "READY came before everything was sent");
 		} else if (!equal) {
-			source_fail(e, HANDOVER_EV_READY_DIFFERS, "the digest of READY differs from what was sent");
+			engine_fail(e, HANDOVER_EV_READY_DIFFERS, "the digest of READY differs from what was sent");
 		} else {
 			(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_READY_EQUAL);
 		}
@@ -303,7 +279,7 @@ static void on_declined(struct engine *e, const struct ctrl *m)
 		return;
 	}
 	asked = e->owner == OWNER_UNKNOWN;
-	source_fail(e, HANDOVER_EV_DECLINED, "destination: %s", m->text);
+	engine_fail(e, HANDOVER_EV_DECLINED, "destination: %s", m->text);
 	if (asked) {
 		engine_close(e, CLOSE_ORDER);
 	}
@@ -322,7 +298,7 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	enum err err = ctrl_decode(ev->type, ev->bytes, ev->len_bytes, m);
 
 	if (err != ERR_OK) {
-		source_fail(e, HANDOVER_EV_FAIL, "the destination sent a malformed message: type %u, %zu bytes",
+		engine_fail(e, HANDOVER_EV_FAIL, "the destination sent a malformed message: type %u, %zu bytes",
 			ev->type, ev->len_bytes);
 		return;
 	}
@@ -392,7 +368,7 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 	if (!e->alive) {
 		return;
 	}
-	source_fail(e, refused ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s%s",
+	engine_fail(e, refused ? HANDOVER_EV_REFUSED : HANDOVER_EV_LOST, "%s%s",
 		refused ? "the destination refused: " : "", ev->text == NULL ? "the connection was lost" : ev->text);
 	if (!e->alive && e->closing == CLOSE_NONE) {
 		engine_link_end(e);
@@ -426,7 +402,7 @@ void source_event(struct engine *e, const struct link_event *ev)
 		break;
 	case LINK_FRAME:
 		e->link.ops->frame_done(e->link.ctx, ev->frame);
-		source_fail(e, HANDOVER_EV_FAIL, "the destination sent a frame");
+		engine_fail(e, HANDOVER_EV_FAIL, "the destination sent a frame");
 		break;
 	case LINK_RESUMED:
 		on_resumed(e, ev);
@@ -546,7 +522,7 @@ static bool deadline_step(struct engine *e)
 		return false;
 	}
 	e->src.deadline_us = 0;
-	source_fail(e, HANDOVER_EV_DEADLINE, "the hand-over did not end in time (owner %s, phase %u)",
+	engine_fail(e, HANDOVER_EV_DEADLINE, "the hand-over did not end in time (owner %s, phase %u)",
 		owner_name(e->owner), e->src.phase);
 	return true;
 }
