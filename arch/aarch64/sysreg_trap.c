@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* System register accesses that trap (EC 0x18): what each reads and what a write does. Arm ARM D24. */
+#include "arch/aarch64/debug.h"
 #include "arch/aarch64/id_regs.h"
 #include "arch/aarch64/sysreg.h"
 #include "core/base/bits.h"
@@ -25,12 +26,23 @@ static uint32_t reg_of(uint64_t esr)
 		(uint32_t)FIELD_GET(ISS_OP2, esr));
 }
 
+/** A breakpoint or watchpoint register that the guest has: its place in the record, or SR_COUNT. */
+static enum arch_sysreg debug_reg(uint32_t reg)
+{
+	return (reg & ~0x7Fu) == REG(2u, 0u, 0u, 0u, 0u) ? debug_reg_at(reg >> 3 & 0xFu, reg & 7u) : SR_COUNT;
+}
+
 static enum arch_sysreg_do read(struct arch_vcpu *v, uint32_t reg, uint64_t *value)
 {
+	enum arch_sysreg debug = debug_reg(reg);
 	uint32_t crm = reg >> 3 & 0xFu;
 	uint32_t op2 = reg & 7u;
 
 	*value = 0;
+	if (debug != SR_COUNT) {
+		*value = v->sys[debug];
+		return ARCH_SYSREG_DONE;
+	}
 	if ((reg & ~0x7Fu) == REG(3u, 0u, 0u, 0u, 0u) && crm >= 1 && crm <= 7) {
 		*value = id_reg_presented(crm, op2);
 		return ARCH_SYSREG_DONE;
@@ -52,7 +64,7 @@ static enum arch_sysreg_do read(struct arch_vcpu *v, uint32_t reg, uint64_t *val
 	default:
 		break;
 	}
-	/* Debug registers read as zero; op1 3 are those of EL0. */
+	/* Other debug registers read as zero; op1 3 are those of EL0. */
 	if (reg >> 14 == 2 && ((reg >> 11 & 7u) == 0 || (reg >> 11 & 7u) == 3)) {
 		return ARCH_SYSREG_DONE;
 	}
@@ -61,9 +73,17 @@ static enum arch_sysreg_do read(struct arch_vcpu *v, uint32_t reg, uint64_t *val
 
 static enum arch_sysreg_do write(struct arch_vcpu *v, uint32_t reg, uint64_t value)
 {
+	enum arch_sysreg debug = debug_reg(reg);
+
+	if (debug != SR_COUNT) {
+		v->sys[debug] = debug_value(debug, value);
+		debug_load(v);
+		return ARCH_SYSREG_DONE;
+	}
 	switch (reg) {
 	case REG(2u, 0u, 0u, 2u, 2u): /* MDSCR_EL1 */
 		v->sys[SR_MDSCR_EL1] = value & UINT32_MAX;
+		debug_load(v);
 		return ARCH_SYSREG_DONE;
 	case REG(3u, 0u, 1u, 0u, 1u): /* ACTLR_EL1 */
 		return ARCH_SYSREG_DONE;

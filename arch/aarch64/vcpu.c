@@ -2,6 +2,7 @@
 /* The world switch: EL1 of this core to and from memory, and what EL2 traps. Arm ARM D24.2; E2H is 0. */
 #include <stddef.h>
 
+#include "arch/aarch64/debug.h"
 #include "arch/aarch64/features.h"
 #include "arch/aarch64/layout.h"
 #include "arch/aarch64/sysreg.h"
@@ -119,7 +120,7 @@ void traps_init(void)
 	SYSREG_WRITE(cntp_ctl_el0, 0);
 	SYSREG_WRITE(cnthp_ctl_el2, 0);
 	SYSREG_WRITE(vpidr_el2, SYSREG_READ(midr_el1));
-	SYSREG_WRITE(mdscr_el1, 0);
+	debug_off();
 	if (has_hcx()) {
 		SYSREG_WRITE(HCRX_EL2, 0);
 	}
@@ -161,6 +162,7 @@ void arch_vcpu_load(const struct arch_vcpu *v, const struct arch_space *space, u
 	if (has_pauth()) {
 		ARCH_PAUTH_REGS(REG_LOAD)
 	}
+	debug_load(v);
 	fpsimd_restore(&v->fp);
 	/* The compare value first: an enabled timer with an old one would fire. */
 	SYSREG_WRITE(cntv_cval_el0, v->sys[SR_CNTV_CVAL_EL0]);
@@ -177,6 +179,7 @@ void arch_vcpu_save(struct arch_vcpu *v)
 	v->sys[SR_CNTV_CTL_EL0] = SYSREG_READ(cntv_ctl_el0) & CNTV_CTL_VALID;
 	v->sys[SR_CNTV_CVAL_EL0] = SYSREG_READ(cntv_cval_el0);
 	SYSREG_WRITE(cntv_ctl_el0, 0);
+	debug_off();
 	ARCH_SYSREGS(REG_SAVE)
 	if (has_pauth()) {
 		ARCH_PAUTH_REGS(REG_SAVE)

@@ -54,6 +54,25 @@ struct arch_frame {
 	X(APGAKEYLO_EL1, APGAKEYLO_EL1)                                                                                \
 	X(APGAKEYHI_EL1, APGAKEYHI_EL1)
 
+/* Two breakpoints and two watchpoints, the least there can be; ID_AA64DFR0_EL1 shows no more. */
+#define ARCH_DEBUG_REGS(X)                                                                                             \
+	X(DBGBVR0_EL1, dbgbvr0_el1)                                                                                    \
+	X(DBGBVR1_EL1, dbgbvr1_el1)                                                                                    \
+	X(DBGBCR0_EL1, dbgbcr0_el1)                                                                                    \
+	X(DBGBCR1_EL1, dbgbcr1_el1)                                                                                    \
+	X(DBGWVR0_EL1, dbgwvr0_el1)                                                                                    \
+	X(DBGWVR1_EL1, dbgwvr1_el1)                                                                                    \
+	X(DBGWCR0_EL1, dbgwcr0_el1)                                                                                    \
+	X(DBGWCR1_EL1, dbgwcr1_el1)
+#define ARCH_DEBUG_PAIRS 2u
+
+/*
+ * What a guest can set of them: address breakpoints and watchpoints of EL1 and EL0 (SSC and HMC 0), not linked. Which
+ * breakpoints know contexts differs from host to host.
+ */
+#define ARCH_DBGBCR_BITS UINT64_C(0x000001e7) /* BAS 8:5, PMC 2:1, E 0 */
+#define ARCH_DBGWCR_BITS UINT64_C(0x1f001fff) /* MASK 28:24, BAS 12:5, LSC 4:3, PAC 2:1, E 0 */
+
 #define ARCH_SYSREG_ENUM(name, reg) SR_##name,
 enum arch_sysreg {
 	ARCH_SYSREGS(ARCH_SYSREG_ENUM) ARCH_PAUTH_REGS(ARCH_SYSREG_ENUM)
@@ -61,6 +80,7 @@ enum arch_sysreg {
 	SR_CNTV_CTL_EL0,
 	SR_CNTV_CVAL_EL0,
 	SR_MDSCR_EL1,
+	ARCH_DEBUG_REGS(ARCH_SYSREG_ENUM)
 	SR_COUNT,
 };
 

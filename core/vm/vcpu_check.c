@@ -5,8 +5,10 @@
 #include "core/vm/arch.h"
 #include "core/vm/vcpu_check.h"
 
-/* SPSR_EL2, Arm ARM C5.2.19: N, Z, C, V; TCO, DIT, UAO, PAN; IL; ALLINT, SSBS, BTYPE; D, A, I, F. */
+/* SPSR_EL2, Arm ARM C5.2.19: N, Z, C, V; TCO, DIT, UAO, PAN; IL; ALLINT, SSBS, BTYPE; D, A, I, F. SS with a software step only. */
 #define PSTATE_FIELDS  (MASK64(31, 28) | MASK64(25, 22) | BIT64(20) | MASK64(13, 6))
+#define PSTATE_SS      BIT64(21)
+#define MDSCR_SS       BIT64(0)
 #define PSTATE_AARCH32 BIT64(4)
 #define PSTATE_MODE    MASK64(3, 0)
 #define PSTATE_EL0T    0x0u
@@ -26,6 +28,10 @@ static const struct {
 	{ SR_CNTKCTL_EL1, ~MASK64(31, 0), "CNTKCTL_EL1" },
 	{ SR_CONTEXTIDR_EL1, ~MASK64(31, 0), "CONTEXTIDR_EL1" },
 	{ SR_MDSCR_EL1, ~MASK64(31, 0), "MDSCR_EL1" },
+	{ SR_DBGBCR0_EL1, ~ARCH_DBGBCR_BITS, "DBGBCR0_EL1" },
+	{ SR_DBGBCR1_EL1, ~ARCH_DBGBCR_BITS, "DBGBCR1_EL1" },
+	{ SR_DBGWCR0_EL1, ~ARCH_DBGWCR_BITS, "DBGWCR0_EL1" },
+	{ SR_DBGWCR1_EL1, ~ARCH_DBGWCR_BITS, "DBGWCR1_EL1" },
 };
 
 static enum err refuse(char *reason, const char *name, const char *what, uint64_t value)
@@ -34,9 +40,10 @@ static enum err refuse(char *reason, const char *name, const char *what, uint64_
 	return ERR_RANGE;
 }
 
-static enum err pstate_check(uint64_t pstate, char *reason)
+static enum err pstate_check(uint64_t pstate, bool stepping, char *reason)
 {
 	uint64_t mode = pstate & PSTATE_MODE;
+	uint64_t fields = PSTATE_FIELDS | PSTATE_MODE | (stepping ? PSTATE_SS : 0);
 
 	if ((pstate & PSTATE_AARCH32) != 0) {
 		return refuse(reason, "PSTATE", "AArch32 state", pstate);
@@ -44,7 +51,7 @@ static enum err pstate_check(uint64_t pstate, char *reason)
 	if (mode != PSTATE_EL0T && mode != PSTATE_EL1T && mode != PSTATE_EL1H) {
 		return refuse(reason, "PSTATE", "a mode that is not EL0 or EL1", pstate);
 	}
-	if ((pstate & ~(PSTATE_FIELDS | PSTATE_MODE)) != 0) {
+	if ((pstate & ~fields) != 0) {
 		return refuse(reason, "PSTATE", "reserved bits", pstate);
 	}
 	return ERR_OK;
@@ -52,7 +59,7 @@ static enum err pstate_check(uint64_t pstate, char *reason)
 
 enum err vcpu_check(const struct arch_vcpu *v, char *reason)
 {
-	enum err err = pstate_check(v->frame.pstate, reason);
+	enum err err = pstate_check(v->frame.pstate, (v->sys[SR_MDSCR_EL1] & MDSCR_SS) != 0, reason);
 
 	if (err != ERR_OK) {
 		return err;

@@ -23,7 +23,7 @@ enum vm_record_type {
 	VM_RECORD_PCI = 6,
 };
 
-#define VM_VCPU_VERSION	 1u
+#define VM_VCPU_VERSION  2u
 #define VM_CLOCK_VERSION 1u
 
 uint32_t vm_records_count(const struct vm_slot *vm);

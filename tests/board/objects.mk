@@ -4,9 +4,9 @@
 board-needs := $(B)/deps/stamp/qemu $(B)/image/godwit.bin $(B)/guest/flight.bin $(B)/pki/stamp
 test-board-needs := $(board-needs) $(addprefix $(B)/guest/,$(addsuffix .bin,$(guests)))
 
-## Two boards, a running guest with its PCIe device moved from one to the other; build/demo
-demo: $(board-needs)
-	@tools/demo.py
+## Two boards, a running guest with its PCIe device moved from one to the other; build/demo (GUEST=linux: a Linux)
+demo: $(board-needs) $(if $(filter linux,$(GUEST)),linux)
+	@tools/$(if $(filter linux,$(GUEST)),demo_linux.py,demo.py)
 
 ## The image on emulated boards: boot, SMMU, migrations, cut links, bad peers (CASES="part of a name ...")
 test-board: $(test-board-needs)

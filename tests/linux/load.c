@@ -2,14 +2,15 @@
 /*
  * Work for a Linux guest that is moved: load CPUS MEGABYTES. On each CPU a process computes, in integer and floating point
  * registers, what it knows the result of; one writes memory and reads back what it wrote; one sleeps for 5 ms at a time,
- * each time on the next CPU, and looks at the clocks. Twice a second a line tells how far they are:
+ * each time on the next CPU, and looks at the clocks; one debugs another (debug.c). Twice a second a line tells how far they are:
  *
- *	report n=3 cpu=812 mem=4500 timer=97 moves=96 mono_ms=4123 real_ms=... late_ms=2 cpu_errors=0 mem_errors=0 time_errors=0
+ *	report n=3 cpu=812 mem=4500 timer=97 moves=96 debug=20 mono_ms=4123 real_ms=4123 late_ms=2 cpu_errors=0 ...
  *
  * cpu: turns of the slowest CPU, mem: pages, timer: sleeps, moves: changes of its CPU. late_ms is the longest sleep of the timer process beyond its 5 ms, since the last line: a guest's view of a blackout.
  */
 #include "core/base/fmt.h"
 #include "core/base/text.h"
+#include "tests/linux/debug.h"
 #include "tests/linux/sys.h"
 
 #define CPUS_MAX	8u
@@ -29,7 +30,8 @@
 /** Shared by all processes. Each number has one writer; late_ns the reporter also takes. */
 struct counts {
 	uint64_t cpu[CPUS_MAX], mem, timer, moves, late_ns;
-	uint64_t cpu_errors[CPUS_MAX], mem_errors, time_errors;
+	uint64_t debug;
+	uint64_t cpu_errors[CPUS_MAX], mem_errors, time_errors, debug_errors;
 };
 
 void load_main(long argc, char **argv);
@@ -182,14 +184,15 @@ static void report(struct counts *c, uint32_t cpus, uint64_t n)
 		cpu_errors += get(&c->cpu_errors[i]);
 	}
 	len = fmt(line, sizeof(line),
-		"report n=%llu cpu=%llu mem=%llu timer=%llu moves=%llu mono_ms=%llu real_ms=%llu late_ms=%llu cpu_errors=%llu "
-		"mem_errors=%llu time_errors=%llu\n",
+		"report n=%llu cpu=%llu mem=%llu timer=%llu moves=%llu debug=%llu mono_ms=%llu real_ms=%llu late_ms=%llu cpu_errors=%llu "
+		"mem_errors=%llu time_errors=%llu debug_errors=%llu\n",
 		(unsigned long long)n, (unsigned long long)cpu, (unsigned long long)get(&c->mem),
 		(unsigned long long)get(&c->timer), (unsigned long long)get(&c->moves),
+		(unsigned long long)get(&c->debug),
 		(unsigned long long)(sys_now_ns(CLOCK_MONOTONIC) / 1000000u),
 		(unsigned long long)(sys_now_ns(CLOCK_REALTIME) / 1000000u), (unsigned long long)(late_ns / 1000000u),
 		(unsigned long long)cpu_errors, (unsigned long long)get(&c->mem_errors),
-		(unsigned long long)get(&c->time_errors));
+		(unsigned long long)get(&c->time_errors), (unsigned long long)get(&c->debug_errors));
 	say(line, len < sizeof(line) ? len : sizeof(line) - 1);
 }
 
@@ -222,6 +225,9 @@ void load_main(long argc, char **argv)
 	}
 	if (sys_fork() == 0) {
 		timer_process(c, cpus);
+	}
+	if (sys_fork() == 0) {
+		debug_process(&c->debug, &c->debug_errors);
 	}
 	for (uint64_t n = 1;; n++) {
 		sys_sleep_ns(REPORT_NS);

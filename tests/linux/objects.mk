@@ -2,7 +2,7 @@
 #
 # The Linux guest: Debian's kernel, and an initramfs with busybox and a program of ours that works and checks itself.
 
-linux-load-src := tests/linux/start.S tests/linux/load.c core/base/fmt.c core/base/text.c arch/aarch64/mem.S
+linux-load-src := tests/linux/start.S tests/linux/load.c tests/linux/debug.c core/base/fmt.c core/base/text.c arch/aarch64/mem.S
 linux-load-objs := $(patsubst %,$(B)/linux/obj/%.o,$(basename $(linux-load-src)))
 linux-guest := $(stamp-linux) $(B)/linux/initramfs.cpio
 

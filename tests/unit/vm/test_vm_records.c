@@ -82,6 +82,11 @@ static void fill(struct arch_vcpu *a, uint64_t seed)
 	for (uint32_t i = 0; i < SR_COUNT; i++) {
 		a->sys[i] = (seed + i) << 11 & 0x7fffffff;
 	}
+	for (uint32_t i = 0; i < ARCH_DEBUG_PAIRS; i++) {
+		a->sys[SR_DBGBCR0_EL1 + i] = ARCH_DBGBCR_BITS;
+		a->sys[SR_DBGWCR0_EL1 + i] = ARCH_DBGWCR_BITS;
+	}
+	a->sys[SR_MDSCR_EL1] &= ~UINT64_C(1);
 	a->sys[SR_CNTV_CTL_EL0] = 1;
 	a->sys[SR_CSSELR_EL1] = 2;
 	a->sys[SR_CNTV_CVAL_EL0] = UINT64_MAX - seed;
@@ -184,6 +189,10 @@ static void hostile_registers_are_refused_by_name(void **state)
 		{ SYS_AT + 8 * SR_VBAR_EL1, 4, "VBAR_EL1" },
 		{ SYS_AT + 8 * SR_CNTV_CTL_EL0, 5, "CNTV_CTL_EL0" },
 		{ SYS_AT + 8 * SR_CSSELR_EL1, 32, "CSSELR_EL1" },
+		{ SYS_AT + 8 * SR_DBGBCR0_EL1, 1 << 13, "DBGBCR0_EL1" },	   /* HMC: also EL2 */
+		{ SYS_AT + 8 * SR_DBGBCR1_EL1, 1 << 21 | 1, "DBGBCR1_EL1" },	   /* BT: by context */
+		{ SYS_AT + 8 * SR_DBGWCR0_EL1, 1 << 14, "DBGWCR0_EL1" },	   /* SSC */
+		{ SYS_AT + 8 * SR_DBGWCR1_EL1, 1 << 20, "DBGWCR1_EL1" },	   /* WT: linked */
 		{ SYS_AT + 8 * SR_COUNT + 512, UINT64_C(1) << 32, "FPCR" },
 		{ SYS_AT + 8 * SR_COUNT + 520, UINT64_C(1) << 32, "FPSR" },
 		{ 33 * 8, SR_COUNT + 1, "count" },
@@ -210,6 +219,22 @@ static void hostile_registers_are_refused_by_name(void **state)
 	assert_int_equal(load(0, record[0], record_len[0], (char[REASON_BYTES]){ 0 }), ERR_RANGE);
 }
 
+static void guest_under_its_own_debugger_is_taken(void **state)
+{
+	char reason[REASON_BYTES] = "";
+
+	(void)state;
+	vm_with_state();
+	make();
+	fake_arch.pauth = true;
+	store_le64(record[0] + PSTATE_AT, 0x2003C5);
+	assert_int_equal(load(0, record[0], record_len[0], reason), ERR_RANGE); /* PSTATE.SS without MDSCR_EL1.SS */
+	store_le64(record[0] + SYS_AT + 8 * SR_MDSCR_EL1, 1);
+	assert_int_equal(load(0, record[0], record_len[0], reason), ERR_OK);
+	assert_int_equal(vm.vcpu[0].arch.frame.pstate, 0x2003C5);
+	assert_int_equal(vm.vcpu[0].arch.sys[SR_DBGWCR1_EL1], ARCH_DBGWCR_BITS);
+}
+
 static void unknown_records_and_versions_are_refused_by_name(void **state)
 {
 	char reason[REASON_BYTES] = "";
@@ -218,14 +243,14 @@ static void unknown_records_and_versions_are_refused_by_name(void **state)
 	vm_with_state();
 	make();
 	assert_int_equal(
-		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 2, 1 }, record[0], record_len[0], reason),
+		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 2, VM_VCPU_VERSION }, record[0], record_len[0], reason),
 		ERR_RANGE);
 	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ 77, 0, 1 }, record[0], record_len[0], reason),
 		ERR_UNSUPPORTED);
 	assert_int_equal(
-		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 0, 2 }, record[0], record_len[0], reason),
+		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 0, VM_VCPU_VERSION + 1 }, record[0], record_len[0], reason),
 		ERR_UNSUPPORTED);
-	assert_non_null(strstr(reason, "version 2"));
+	assert_non_null(strstr(reason, "version 3"));
 }
 
 static void another_timer_frequency_is_refused(void **state)
@@ -385,6 +410,7 @@ int main(void)
 		cmocka_unit_test(what_was_saved_is_what_is_loaded),
 		cmocka_unit_test(every_truncation_is_refused_and_changes_no_register),
 		cmocka_unit_test(hostile_registers_are_refused_by_name),
+		cmocka_unit_test(guest_under_its_own_debugger_is_taken),
 		cmocka_unit_test(unknown_records_and_versions_are_refused_by_name),
 		cmocka_unit_test(another_timer_frequency_is_refused),
 		cmocka_unit_test(guest_time_goes_on_from_the_stop_by_what_is_added),
