@@ -5,6 +5,7 @@
 #include "arch/aarch64/stage1.h"
 #include "arch/aarch64/timer.h"
 #include "arch/aarch64/traps.h"
+#include "board/qemu-virt/machine.h"
 #include "board/qemu-virt/slot.h"
 #include "core/base/assert.h"
 #include "core/base/bits.h"
@@ -48,8 +49,16 @@ static uint64_t time_us(void *ctx)
 	return timer_now_us();
 }
 
+static uint64_t wall_s(void *ctx)
+{
+	int64_t now = 0;
+
+	(void)ctx;
+	return machine_wall_clock(&now) == ERR_OK && now > 0 ? (uint64_t)now : 0;
+}
+
 static const struct vm_hw_ops hw_ops = {
-	.irq_active_set = irq_active_set, .irqs_drain = irqs_drain, .time_us = time_us
+	.irq_active_set = irq_active_set, .irqs_drain = irqs_drain, .time_us = time_us, .wall_s = wall_s
 };
 
 static bool deliver(void *ctx, uint32_t intid)

@@ -7,6 +7,7 @@
 #include "core/vm/vgic.h"
 #include "core/vm/vpci.h"
 #include "core/vm/vpl011.h"
+#include "core/vm/vpl031.h"
 
 #define PHANDLE_GIC	      1u
 #define PHANDLE_CLOCK	      2u
@@ -135,6 +136,16 @@ static void uart(struct fdt_writer *w)
 	fdt_node_end(w);
 }
 
+static void rtc(struct fdt_writer *w)
+{
+	fdt_node_begin_at(w, "pl031", VPL031_BASE);
+	fdt_bytes(w, "compatible", "arm,pl031\0arm,primecell", sizeof("arm,pl031\0arm,primecell"));
+	fdt_numbers(w, "reg", (const uint64_t[]){ VPL031_BASE, VPL031_BYTES }, 2);
+	fdt_cell(w, "clocks", PHANDLE_CLOCK);
+	fdt_text(w, "clock-names", "apb_pclk");
+	fdt_node_end(w);
+}
+
 static void interrupt_map(struct fdt_writer *w)
 {
 	uint32_t map[PCI_SWIZZLE * PCI_SWIZZLE * PCI_MAP_CELLS];
@@ -193,6 +204,7 @@ size_t guest_tree_write(const struct guest_tree *t, uint8_t *out, size_t cap_byt
 	gic(&w, t);
 	timer(&w);
 	uart(&w);
+	rtc(&w);
 	pcie(&w);
 	fdt_node_end(&w);
 	return fdt_write_end(&w);

@@ -318,6 +318,13 @@ static void uart_irq(void *ctx, bool level)
 	vm_kick_pending(vm);
 }
 
+static uint64_t guest_seconds(void *ctx)
+{
+	const struct vm_slot *vm = ctx;
+
+	return (arch_counter() - vm->cntvoff) / arch_counter_hz();
+}
+
 static enum err machine_init(struct vm_slot *vm)
 {
 	enum err err;
@@ -325,11 +332,15 @@ static enum err machine_init(struct vm_slot *vm)
 	mmio_init(&vm->mmio);
 	vgic_init(&vm->vgic, vm->cfg.vcpu_count, hw_deactivate, vm);
 	vpl011_init(&vm->uart, uart_line, vm, uart_irq, vm);
+	vpl031_init(&vm->rtc, guest_seconds, vm);
 	vpci_init(&vm->pci, vm->cfg.pci, vm->cfg.pci_ctx);
 	vpsci_init(&vm->vpsci, vm->cfg.vcpu_count, VM_RAM_IPA, vm->cfg.ram_bytes);
 	err = vgic_map(&vm->vgic, &vm->mmio);
 	if (err == ERR_OK) {
 		err = vpl011_map(&vm->uart, &vm->mmio);
+	}
+	if (err == ERR_OK) {
+		err = vpl031_map(&vm->rtc, &vm->mmio);
 	}
 	if (err == ERR_OK) {
 		err = vpci_map(&vm->pci, &vm->mmio);
@@ -397,6 +408,7 @@ void vm_reset(struct vm_slot *vm, uint64_t entry, uint64_t x0)
 {
 	vgic_reset(&vm->vgic);
 	vpl011_reset(&vm->uart);
+	vpl031_reset(&vm->rtc, vm->cfg.hw->wall_s == NULL ? 0 : (uint32_t)vm->cfg.hw->wall_s(vm->cfg.hw_ctx));
 	vpci_reset(&vm->pci);
 	vpsci_reset(&vm->vpsci);
 	for (uint32_t i = 0; i < vm->cfg.vcpu_count; i++) {

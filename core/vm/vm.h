@@ -22,6 +22,7 @@
 #include "core/vm/vgic.h"
 #include "core/vm/vpci.h"
 #include "core/vm/vpl011.h"
+#include "core/vm/vpl031.h"
 #include "core/vm/vpsci.h"
 #include "migration/vm.h"
 
@@ -36,6 +37,8 @@ struct vm_hw_ops {
 	/** Acknowledge and deliver every SPI that is pending at the service core now. */
 	void (*irqs_drain)(void *ctx);
 	uint64_t (*time_us)(void *ctx);
+	/** Seconds since 1970 for a guest's clock at power-on; may be NULL: 0. */
+	uint64_t (*wall_s)(void *ctx);
 };
 
 struct vm_config {
@@ -71,6 +74,7 @@ struct vm_slot {
 	struct mmio_space mmio;
 	struct vgic vgic;
 	struct vpl011 uart;
+	struct vpl031 rtc;
 	struct vpci pci;
 	struct vpsci vpsci;
 

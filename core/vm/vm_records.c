@@ -17,6 +17,7 @@ static const struct {
 	{ VM_RECORD_CLOCK, VM_CLOCK_VERSION, "clock" },
 	{ VM_RECORD_PSCI, VPSCI_STATE_VERSION, "PSCI" },
 	{ VM_RECORD_PCI, VPCI_STATE_VERSION, "PCI" },
+	{ VM_RECORD_RTC, VPL031_STATE_VERSION, "real-time clock" },
 };
 
 uint32_t vm_records_count(const struct vm_slot *vm)
@@ -146,6 +147,9 @@ enum err vm_records_save(struct vm_slot *vm, uint32_t index, uint8_t *out, size_
 	case VM_RECORD_PSCI:
 		vpsci_save(&vm->vpsci, &w);
 		break;
+	case VM_RECORD_RTC:
+		vpl031_save(&vm->rtc, &w);
+		break;
 	default:
 		vpci_save(&vm->pci, &w);
 		break;
@@ -218,6 +222,9 @@ enum err vm_records_load(
 		break;
 	case VM_RECORD_PSCI:
 		err = vpsci_load(&vm->vpsci, &r, reason);
+		break;
+	case VM_RECORD_RTC:
+		err = vpl031_load(&vm->rtc, &r, reason);
 		break;
 	default:
 		err = vpci_load(&vm->pci, &r, reason);

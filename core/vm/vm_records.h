@@ -21,6 +21,7 @@ enum vm_record_type {
 	VM_RECORD_CLOCK = 4,
 	VM_RECORD_PSCI = 5,
 	VM_RECORD_PCI = 6,
+	VM_RECORD_RTC = 7,
 };
 
 #define VM_VCPU_VERSION  2u

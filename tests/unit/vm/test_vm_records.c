@@ -13,7 +13,7 @@
 #include "core/vm/vm_records.h"
 #include "tests/fake/fake_arch.h"
 
-#define RECORDS	  7u
+#define RECORDS	  8u
 #define PSTATE_AT (32u * 8u)
 #define SYS_AT	  (33u * 8u + 4u)
 
