@@ -10,4 +10,10 @@ model: $(DEPS)/stamp/model
 model-short: $(DEPS)/stamp/model
 	@tests/model/run.py --short
 
-.PHONY: model model-short
+model: model-traces
+test-targets += model-traces
+## Hand-over traces of simulated runs: spin accepts them, and refuses each with one event altered
+model-traces: $(B)/host-fast/tests/sim/sim $(DEPS)/stamp/model
+	@tests/model/traces.py $<
+
+.PHONY: model model-short model-traces

@@ -224,6 +224,7 @@ void host_power_off(struct sim_host *h)
 {
 	struct world *w = h->world;
 
+	trace_off(h->index);
 	journal_line(&w->journal, h->index, "power off in %s", owner_name(gw_owner(h->gw)));
 	wire_power_off(&w->wire, h->index);
 	h->lost_vm = w->ledger.seat == h->index;

@@ -472,11 +472,18 @@ int main(int argc, char **argv)
 			workers = (uint32_t)number(argv[i + 1]);
 		} else if (strcmp(argv[i], "--seconds") == 0) {
 			seconds = number(argv[i + 1]);
+		} else if (strcmp(argv[i], "--trace") == 0) {
+			FILE *file = fopen(argv[i + 1], "w");
+
+			if (file == NULL) {
+				return 2;
+			}
+			trace_write(file);
 		} else if (strcmp(argv[i], "--table") == 0) {
 			table = number(argv[i + 1]) != 0;
 		} else {
 			(void)fprintf(stderr, "usage: sim [--seed N] [--first N] [--count N] [--mask M] [--workers N] "
-					      "[--seconds N] [--table 0|1]\n");
+					      "[--seconds N] [--table 0|1] [--trace FILE]\n");
 			return 2;
 		}
 	}

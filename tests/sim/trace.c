@@ -34,6 +34,7 @@ static const struct listed table[] = {
 static struct world *world;
 static struct trace_sums *sums;
 static uint32_t host_now;
+static FILE *written;
 static enum owner states[LEDGER_HOSTS];
 static struct attempt_facts attempts[ATTEMPTS];
 static uint32_t attempt_next;
@@ -45,6 +46,27 @@ void trace_begin(struct world *w, struct trace_sums *s)
 	sums = s;
 	reached_begin(&s->reached);
 	trace_forget();
+}
+
+void trace_write(FILE *file)
+{
+	written = file;
+}
+
+/* Names as in handover.def. */
+static const char *state_name(enum owner owner)
+{
+	static const char *const names[OWNER_COUNT] = { "NONE", "OWN", "PREPARING", "HELD", "GIVEN", "GONE", "LOADING", "READY",
+		"VOID", "TAKEN", "UNKNOWN" };
+
+	return names[owner];
+}
+
+void trace_off(uint32_t host)
+{
+	if (written != NULL) {
+		(void)fprintf(written, "B %u NONE\n", host);
+	}
 }
 
 void trace_forget(void)
@@ -66,6 +88,9 @@ struct sim_host *trace_host_now(void)
 
 void trace_boot(uint32_t host, enum owner owner)
 {
+	if (written != NULL) {
+		(void)fprintf(written, "B %u %s\n", host, state_name(owner));
+	}
 	states[host] = owner;
 	last_void[host] = 0;
 	last_taken[host] = 0;
@@ -239,6 +264,11 @@ enum err __wrap_handover_post(enum handover_side side, enum owner *state, enum h
 		journal_line(&world->journal, host_now, "  answers %s by its record %s", handover_event_name(event),
 			owner_name(from));
 		guard_answer(h, from, event);
+		if (written != NULL) {
+			(void)fprintf(written, "A %u %u %s %s\n", host_now,
+				(uint32_t)(facts_of(h->gw->engine.message.random) - attempts), handover_event_name(event),
+				state_name(from));
+		}
 		return err; /* an old attempt is answered from its record */
 	}
 	must(from == states[host_now] || (from == OWNER_NONE && states[host_now] == OWNER_VOID),
@@ -246,6 +276,11 @@ enum err __wrap_handover_post(enum handover_side side, enum owner *state, enum h
 	states[host_now] = *state;
 	journal_line(&world->journal, host_now, "%s %s: %s -> %s", side == HANDOVER_SRC ? "SRC" : "DST",
 		handover_event_name(event), owner_name(from), owner_name(*state));
+	if (written != NULL) {
+		(void)fprintf(written, "S %u %s %u %s %s\n", host_now, side == HANDOVER_SRC ? "SRC" : "DST",
+			(uint32_t)(facts_of(h->gw->engine.attempt.random) - attempts), handover_event_name(event),
+			state_name(*state));
+	}
 	if (side == HANDOVER_SRC) {
 		guard_source(from, event, *state, facts_of(h->gw->engine.attempt.random));
 	} else {

@@ -7,6 +7,8 @@
 #ifndef TESTS_SIM_TRACE_H
 #define TESTS_SIM_TRACE_H
 
+#include <stdio.h>
+
 #include "migration/handover.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/reached.h"
@@ -26,10 +28,14 @@ void trace_begin(struct world *w, struct trace_sums *sums);
 void trace_forget(void);
 /** The host whose engine is called now; UINT32_MAX: none. */
 void trace_host(uint32_t host);
+/** From now on every step is written there too, for tests/model/traces.py. */
+void trace_write(FILE *file);
 /** That host, or NULL. */
 struct sim_host *trace_host_now(void);
 /** A host was powered on and is in this state. */
 void trace_boot(uint32_t host, enum owner owner);
+/** A host lost its power. */
+void trace_off(uint32_t host);
 void trace_fault(enum owner owner, enum plan_fault fault);
 /** True when the arc is in the table. */
 bool trace_listed(enum handover_side side, enum owner state, enum handover_event event);
