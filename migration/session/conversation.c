@@ -179,7 +179,12 @@ void conversation_step(struct session *s, uint64_t now_us)
 			handshake_fail(s, c, ERR_LOST, "the connection broke at hello");
 		}
 	}
-	if (session_candidate(s)->state != CONTROL_FREE && control_flush(session_candidate(s), &io) != ERR_OK) {
-		handshake_fail(s, session_candidate(s), ERR_LOST, "the connection broke in the handshake");
+	/* What the stream did not take at once. A live one that is UP is flushed with its traffic. */
+	for (uint32_t i = 0; i < 2; i++) {
+		c = &s->controls[i];
+		if ((session_is_candidate(s, c) ? c->state != CONTROL_FREE : c->state == CONTROL_HELLO) &&
+			control_flush(c, &io) != ERR_OK) {
+			handshake_fail(s, c, ERR_LOST, "the connection broke in the handshake");
+		}
 	}
 }

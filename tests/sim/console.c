@@ -127,6 +127,10 @@ void console_open(struct world *w, uint32_t host)
 		console_command(w, host, "query-status", NULL, reason) == ERR_OK) {
 		journal_violation(&w->journal, "%c obeys before qmp_capabilities", "ABC"[host]);
 	}
+	if (chance_one_in(&h->chance, 8) &&
+		console_command(w, host, "qmp_capabilities", "{\"enable\": [\"oob\"]}", reason) == ERR_OK) {
+		journal_violation(&w->journal, "%c enables what it has not", "ABC"[host]);
+	}
 	if (console_command(w, host, "qmp_capabilities", NULL, reason) != ERR_OK) {
 		journal_violation(&w->journal, "%c refuses qmp_capabilities: %s", "ABC"[host], reason);
 	}

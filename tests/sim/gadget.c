@@ -11,6 +11,7 @@
 #include "core/base/text.h"
 #include "migration/device_plan.h"
 #include "tests/sim/quick_seal.h"
+#include "tests/sim/reached.h"
 #include "tests/sim/world.h"
 
 #define IMAGE_HEAD 40u
@@ -72,7 +73,7 @@ void gadget_work(struct gadget *d)
 
 	d->worked_us = d->host->world->now_us;
 	if (!gadget_active(d)) {
-		if (chance_one_in(&d->host->chance, 16) && d->host->dma.updating == DMA_DEVICES) {
+		if (chance_one_in(&d->host->chance, 16) && d->host->dma.updating == DMA_DEVICES && !d->arc_open) {
 			dma_stray(&d->host->dma, d->index);
 		}
 		return;
@@ -95,6 +96,8 @@ static void describe(void *ctx, struct device_desc *out)
 		out->device_id++;
 	} else if (d->host->shape == 10) {
 		out->state_version++;
+	} else if (d->host->shape == 16) {
+		out->mig_flags = 0;
 	} else if (d->host->shape == 12) {
 		(void)text_copy(out->type, sizeof(out->type), "other");
 	}
@@ -260,6 +263,7 @@ static enum err image_read(void *ctx, uint8_t *out, size_t cap_bytes, size_t *le
 		return ERR_IO;
 	}
 	if (chance_one_in(&d->host->chance, 8)) {
+		reached_err(ERR_AGAIN);
 		return ERR_AGAIN;
 	}
 	if (!early && d->now != DEVICE_STOP_COPY) {
@@ -271,6 +275,7 @@ static enum err image_read(void *ctx, uint8_t *out, size_t cap_bytes, size_t *le
 	len = early ? d->record_len - d->record_at : d->len - d->at;
 	len = MIN(cap_bytes, len);
 	if (len == 0) {
+		reached_err(ERR_END);
 		return ERR_END;
 	}
 	len = chance_one_in(&d->host->chance, 4) ? chance_range(&d->host->chance, 1, len) : len;

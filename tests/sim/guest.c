@@ -198,6 +198,12 @@ static void other_shape(uint32_t shape, struct vm_desc *out)
 			out->ram[0].page_count--;
 		}
 		break;
+	case 13:
+		out->ram_region_count = 0;
+		break;
+	case 14:
+		out->page_count++;
+		break;
 	default:
 		break;
 	}

@@ -35,6 +35,7 @@ static void log_line(void *ctx, enum log_level level, const char *line)
 {
 	struct sim_host *h = ctx;
 
+	reached_line(line);
 	if (level != LOG_DEBUG || h->world->journal.echo) {
 		journal_line(&h->world->journal, h->index, "%s", line);
 	}
@@ -162,7 +163,7 @@ void host_vm_begin(struct sim_host *h)
 void host_power_on(struct sim_host *h)
 {
 	struct world *w = h->world;
-	struct device devices[LEDGER_DEVICES];
+	struct device devices[DEVICE_COUNT_MAX + 1u];
 	struct gw_config config;
 	char reason[REASON_BYTES];
 	bool first = h->boots == 0;
@@ -174,11 +175,14 @@ void host_power_on(struct sim_host *h)
 	fake_tls_init(&h->tls, ids[h->index], "ca", chance_u64(&h->chance));
 	h->cert = h->tls.own;
 	h->cert_us = 0;
-	h->shape = h->index != 0 && first && world_fault(w, h, FAULT_SHAPE, 2) ? (uint32_t)chance_range(&h->chance, 1, 12) : 0;
+	h->shape = h->index != 0 && first && world_fault(w, h, FAULT_SHAPE, 2) ? (uint32_t)chance_range(&h->chance, 1, 17) : 0;
 	guest_init(&h->guest, h);
 	for (uint32_t i = 0; i < w->plan.device_count; i++) {
 		gadget_init(&h->gadgets[i], h, i);
 		devices[i] = gadget_device(&h->gadgets[i]);
+	}
+	for (uint32_t i = w->plan.device_count; i <= DEVICE_COUNT_MAX; i++) {
+		devices[i] = gadget_device(&h->gadgets[0]);
 	}
 	h->bitmap = calloc(GW_BITMAP_WORDS(w->plan.page_count), sizeof(uint64_t));
 	h->gw = malloc(sizeof(*h->gw));
@@ -189,12 +193,13 @@ void host_power_on(struct sim_host *h)
 		.host = host_ops_of(h),
 		.vm = guest_vm(&h->guest),
 		.devices = devices,
-		.device_count = w->plan.device_count - (h->shape == 11 && w->plan.device_count > 0 ? 1u : 0),
+		.device_count = h->shape == 17 && w->plan.device_count > 0 ? DEVICE_COUNT_MAX + 1u
+							       : w->plan.device_count - (h->shape == 11 && w->plan.device_count > 0 ? 1u : 0),
 		.streams = wire_streams(&w->wire, h->index),
 		.tls = rogue_tls(fake_tls(&h->tls)),
 		.seal = rogue_seal(),
 		.bitmap = h->bitmap,
-		.bitmap_words = GW_BITMAP_WORDS(w->plan.page_count),
+		.bitmap_words = GW_BITMAP_WORDS(w->plan.page_count) - (h->shape == 15 ? 1u : 0),
 		.own = first && h->index == 0 && !h->store.present,
 		.autostart = true,
 	};
@@ -202,13 +207,14 @@ void host_power_on(struct sim_host *h)
 	if (gw_init(h->gw, &config, reason) != ERR_OK) {
 		trace_host(UINT32_MAX);
 		journal_line(&w->journal, h->index, "does not come up: %.150s", reason);
-		if (!plan_has(&w->plan, FAULT_MARK_LOAD)) {
+		if (!plan_has(&w->plan, FAULT_MARK_LOAD) && h->shape <= 12) {
 			journal_violation(&w->journal, "gw_init: %.150s", reason);
 		}
 		host_power_off(h);
 		h->on_us = w->now_us + chance_scale(&h->chance, 1000, 5000000);
 		return;
 	}
+	h->gw->engine.number_last = h->gw->engine.number_last == 0 ? w->plan.number_base : h->gw->engine.number_last;
 	trace_boot(h->index, gw_owner(h->gw));
 	trace_host(UINT32_MAX);
 	console_open(w, h->index);

@@ -378,6 +378,11 @@ void operator_meddles(struct world *w, uint32_t host)
 		listen_for(w, host, (host + 2u) % w->plan.host_count);
 		set_parameters(w, host, (host + 2u) % w->plan.host_count, false);
 		(void)incoming(w, host);
+		if (chance_one_in(&w->chance, 3)) {
+			char reason[REASON_BYTES];
+
+			(void)console_command(w, host, "migrate-incoming", "{\"uri\": \"tcp:0:4444\"}", reason);
+		}
 		break;
 	case 6:
 		set_parameters(w, host, (uint32_t)chance_below(&w->chance, w->plan.host_count), false);

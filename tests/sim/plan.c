@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/addr.h"
+#include "tests/sim/rogue.h"
 
 static const char *const names[FAULT_COUNT] = {
 #define PLAN_NAME(name, text) [FAULT_##name] = text,
@@ -86,6 +87,7 @@ static void draw_way(struct plan *p, struct chance *c)
 		.latency_us = chance_scale(c, 20, 2000),
 		.rate = chance_scale(c, 20000000, 2000000000),
 		.window = chance_scale(c, FRAME_BYTES, 1u << 20),
+		.segments = chance_one_in(c, 6) ? (uint32_t)chance_range(c, 1, 3) : WIRE_SEGMENTS,
 	};
 	p->way.jitter_us = chance_below(c, p->way.latency_us);
 	if (plan_has(p, FAULT_LATENCY)) {
@@ -106,6 +108,7 @@ static void draw_way(struct plan *p, struct chance *c)
 	if (plan_has(p, FAULT_FLIP)) {
 		p->way.flip_one_in = (uint32_t)chance_range(c, 2, 20);
 	}
+	p->way.full_one_in = plan_has(p, FAULT_ROOM) ? (uint32_t)chance_range(c, 2, 12) : 0;
 	p->way.lose_resets = plan_has(p, FAULT_PARTITION) && chance_one_in(c, 2);
 }
 
@@ -159,6 +162,18 @@ static void draw_hops(struct plan *p, struct chance *c)
 	}
 }
 
+/* Sequences at the edge of a key, of 32 and of 64 bits; attempts and gens likewise. */
+static void draw_numbers(struct plan *p, struct chance *c)
+{
+	static const uint64_t sequences[] = { (UINT64_C(1) << 20) - 4, (UINT64_C(1) << 32) - 4, UINT64_MAX - (UINT64_C(1) << 20) - 4,
+		UINT64_MAX - (UINT64_C(1) << 19) };
+	static const uint64_t gens[] = { UINT32_MAX - 2u, UINT64_C(1) << 63, UINT64_MAX - 4096u };
+
+	p->sequence_base = chance_one_in(c, 3) ? sequences[chance_below(c, 4)] : 0;
+	p->number_base = chance_one_in(c, 4) ? (chance_one_in(c, 2) ? INT32_MAX - 1 : UINT32_MAX - 4096u) : 0;
+	p->gen_base = chance_one_in(c, 4) ? gens[chance_below(c, 3)] : 0;
+}
+
 void plan_draw(struct plan *p, uint64_t seed, uint32_t allowed)
 {
 	struct chance c = chance_of(seed, 1);
@@ -182,5 +197,13 @@ void plan_draw(struct plan *p, uint64_t seed, uint32_t allowed)
 	}
 	p->turn_us = chance_range(&c, 5, 60);
 	p->quantum_us = chance_scale(&c, 100, 1000);
-	p->by_qmp = chance_one_in(&c, 4);
+	draw_numbers(p, &c);
+	p->lie = (uint32_t)chance_below(&c, ROGUE_LIES);
+	if (plan_has(p, FAULT_ROGUE) && p->lie >= ROGUE_RESUME_FIRST) { /* there must be something to go on with */
+		p->faults |= (1u << FAULT_CUT | 1u << FAULT_PARTITION) & allowed;
+		p->way.cut_one_in = 3;
+	}
+	if (p->way.stall_one_in != 0 && chance_one_in(&c, 4)) { /* longer than an answer is waited for */
+		p->link_timeout_ms = 60000;
+	}
 }

@@ -44,7 +44,8 @@
 	X(ROGUE, "rogue")		/* a peer with all keys that lies */                                           \
 	X(CERT, "certificate")		/* expired, of another CA, of another name, without a role ... for a while */  \
 	X(SHAPE, "other shape")		/* hosts that were not set up alike */                                         \
-	X(MARK_LOAD, "mark unreadable") /* at power-on, for a while */
+	X(MARK_LOAD, "mark unreadable") /* at power-on, for a while */                                                 \
+	X(ROOM, "no room")		/* no connection, no listener, no send is taken, now and then */
 
 enum plan_fault {
 #define PLAN_ENUM(name, text) FAULT_##name,
@@ -79,7 +80,10 @@ struct plan {
 	uint64_t max_bandwidth, downtime_ms, link_timeout_ms, handover_ms;
 	bool verify_ram, freeze, pause_at_commit;
 	uint32_t round_min, round_max;
-	bool by_qmp;
+	uint64_t sequence_base;	/* of every channel, once it has joined */
+	uint32_t number_base;	/* of attempts */
+	uint64_t gen_base;	/* of the VM, where there is a store */
+	uint32_t lie; /* enum rogue_lie, of a world with a liar */
 	uint32_t hop_count;
 	uint8_t hops[PLAN_HOPS_MAX]; /* hosts */
 };

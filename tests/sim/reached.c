@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "core/base/fmt.h"
+#include "migration/control/qmp_call.h"
+#include "migration/session/channel.h"
 
 #define BUCKETS	  4096u
 #define KEY_BYTES 512u
@@ -33,6 +35,13 @@ size_t __wrap_vfmt(char *out, size_t cap, const char *format, va_list args);
 size_t __wrap_fmt(char *out, size_t cap, const char *format, ...) __attribute__((format(printf, 3, 4)));
 const char *__real_err_name(enum err err);
 const char *__wrap_err_name(enum err err);
+
+bool __real_qmp_check(struct qmp_call *call, enum err err, const char *reason);
+bool __wrap_qmp_check(struct qmp_call *call, enum err err, const char *reason);
+enum err __real_channel_receive(struct channel *ch, const struct channel_io *io, const uint8_t *bytes, size_t len_bytes,
+	size_t *taken, uint32_t *frame, char *reason);
+enum err __wrap_channel_receive(struct channel *ch, const struct channel_io *io, const uint8_t *bytes, size_t len_bytes,
+	size_t *taken, uint32_t *frame, char *reason);
 
 static struct reached *sums;
 static uint16_t table[BUCKETS]; /* number + 1; 0: free */
@@ -168,6 +177,28 @@ void reached_err(enum err err)
 	if (sums != NULL && (unsigned int)err < ERR_COUNT) {
 		sums->errs[err]++;
 	}
+}
+
+void reached_line(const char *text)
+{
+	if (sums != NULL) {
+		mark(text, true);
+	}
+}
+
+bool __wrap_qmp_check(struct qmp_call *call, enum err err, const char *reason)
+{
+	reached_err(err);
+	return __real_qmp_check(call, err, reason);
+}
+
+enum err __wrap_channel_receive(struct channel *ch, const struct channel_io *io, const uint8_t *bytes, size_t len_bytes,
+	size_t *taken, uint32_t *frame, char *reason)
+{
+	enum err err = __real_channel_receive(ch, io, bytes, len_bytes, taken, frame, reason);
+
+	reached_err(err);
+	return err;
 }
 
 uint32_t reached_count(void)

@@ -23,6 +23,9 @@ void reached_begin(struct reached *r);
 /** An enum err that was given as a value and not as a text. */
 void reached_err(enum err err);
 
+/** A whole text that went through no format. */
+void reached_line(const char *text);
+
 /** Named errors by number, below reached_count(). */
 uint32_t reached_count(void);
 /** The text or format; where it stands in the sources. */

@@ -5,6 +5,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/limits.h"
+#include "migration/session/message.h"
 #include "tests/sim/quick_seal.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/world.h"
@@ -32,10 +33,10 @@ static void spoil(struct chance *c, uint8_t *bytes, size_t len)
 	}
 }
 
-static bool lies(struct sim_host **h, uint32_t one_in)
+static bool lies(enum rogue_lie about, struct sim_host **h, uint32_t one_in)
 {
 	*h = trace_host_now();
-	if (*h == NULL || !world_fault((*h)->world, *h, FAULT_ROGUE, one_in)) {
+	if (*h == NULL || (*h)->world->plan.lie != (uint32_t)about || !world_fault((*h)->world, *h, FAULT_ROGUE, one_in)) {
 		return false;
 	}
 	(*h)->world->journal.excused = true;
@@ -49,7 +50,8 @@ static void seal_bytes(struct seal_state *s, uint8_t *out, const uint8_t *in, si
 	struct sim_host *h;
 
 	/* Lengths and counts come in small pieces, pages in whole ones. */
-	if (len_bytes < PAGE_BYTES && len > 0 && lies(&h, 24)) {
+	if (len_bytes < PAGE_BYTES && len > 0 &&
+		(lies(ROGUE_ANY, &h, 24) || lies(ROGUE_PAYLOAD, &h, 8) || (len_bytes < 80 && len_bytes > 16 && lies(ROGUE_TOTALS, &h, 2)))) {
 		memcpy(head, in, len);
 		spoil(&h->chance, head, len);
 		quick_seal()->bytes(s, out, head, len);
@@ -60,12 +62,40 @@ static void seal_bytes(struct seal_state *s, uint8_t *out, const uint8_t *in, si
 	quick_seal()->bytes(s, out, in, len_bytes);
 }
 
+/* The header is what is authenticated beside the payload, and it is still to be sent. */
+static enum err seal_begin(struct seal_state *s, const uint8_t iv[SEAL_IV_BYTES], const uint8_t *aad, size_t aad_bytes)
+{
+	enum { TYPE = 3, CHANNEL = 4, STREAM = 6 };
+	uint8_t *header = (uint8_t *)(uintptr_t)aad;
+	struct sim_host *h;
+
+	if (aad_bytes == FRAME_HEADER_BYTES && lies(ROGUE_HEADER, &h, 6)) {
+		switch (chance_below(&h->chance, 4)) {
+		case 0:
+			header[TYPE] = (uint8_t)chance_below(&h->chance, 8);
+			break;
+		case 1:
+			header[STREAM] = (uint8_t)chance_below(&h->chance, LINK_STREAM_COUNT + 1u);
+			break;
+		case 2: /* another kind of frame, where it belongs */
+			header[TYPE] = (uint8_t)chance_range(&h->chance, FRAME_RAM, FRAME_RAM + 3u);
+			header[STREAM] = (uint8_t)chance_below(&h->chance, LINK_STREAM_COUNT);
+			break;
+		default:
+			spoil(&h->chance, header, FRAME_HEADER_BYTES);
+			break;
+		}
+	}
+	return quick_seal()->begin(s, iv, aad, aad_bytes);
+}
+
 const struct seal_ops *rogue_seal(void)
 {
 	static struct seal_ops ops;
 
 	ops = *quick_seal();
 	ops.bytes = seal_bytes;
+	ops.begin = seal_begin;
 	return &ops;
 }
 
@@ -73,27 +103,61 @@ const struct seal_ops *rogue_seal(void)
 
 static const struct tls_ops *below;
 
+static bool lies_here(const uint8_t *bytes, struct sim_host **h)
+{
+	uint32_t type = (uint32_t)bytes[4] | (uint32_t)bytes[5] << 8;
+	bool later = trace_host_now() != NULL && trace_host_now()->gw->engine.owner != OWNER_NONE &&
+		     trace_host_now()->gw->session.epoch > 1;
+
+	switch (type) {
+	case MESSAGE_HELLO:
+		return lies(ROGUE_HELLO, h, 2) || (later && lies(ROGUE_RESUME, h, 1));
+	case MESSAGE_ANSWER:
+		return lies(ROGUE_ANSWER, h, 2);
+	case MESSAGE_RESUMED:
+		return lies(ROGUE_RESUMED, h, 1);
+	case MESSAGE_JOINED:
+	case MESSAGE_CREDIT:
+	case MESSAGE_PING:
+	case MESSAGE_PONG:
+	case MESSAGE_BYE:
+		return lies(ROGUE_SESSION, h, 8);
+	default:
+		return (type <= MESSAGE_ENGINE_MAX && (lies(ROGUE_ENGINE, h, 4) || lies(ROGUE_ECHO, h, 2))) ||
+		       (later && lies(ROGUE_LATE, h, 2));
+	}
+}
+
 static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t len_bytes)
 {
 	uint8_t message[CTRL_MSG_BYTES];
 	struct sim_host *h;
 	size_t len = len_bytes;
+	uint64_t how;
 
-	if (len_bytes == 0 || !lies(&h, 12)) {
+	if (len_bytes <= MESSAGE_HEADER_BYTES || (!lies(ROGUE_ANY, &h, 12) && !lies_here(bytes, &h))) {
 		return below->write(ctx, tls, bytes, len_bytes);
 	}
 	memcpy(message, bytes, len);
-	if (len > 8 && chance_one_in(&h->chance, 3)) { /* another length, and the message is as long as it says */
-		size_t payload = len - 8;
+	if (h->world->plan.lie == ROGUE_ECHO && 2 * len <= sizeof(message)) {
+		memcpy(message + len, bytes, len);
+		return below->write(ctx, tls, message, 2 * len);
+	}
+	how = chance_below(&h->chance, 6);
+	if (how == 0) { /* another length, and the message is as long as it says */
+		size_t payload = len - MESSAGE_HEADER_BYTES;
 
 		payload = chance_one_in(&h->chance, 2) ? chance_below(&h->chance, payload) : payload - 1;
 		message[0] = (uint8_t)payload;
 		message[1] = (uint8_t)(payload >> 8);
-		len = payload + 8;
-	} else if (chance_one_in(&h->chance, 3)) { /* another type */
-		message[4] = (uint8_t)(chance_one_in(&h->chance, 2) ? chance_below(&h->chance, 48) : chance_u64(&h->chance));
-	} else {
+		len = payload + MESSAGE_HEADER_BYTES;
+	} else if (how == 1) { /* another type */
+		message[4] = (uint8_t)chance_below(&h->chance, 24);
+		message[5] = chance_one_in(&h->chance, 2) ? message[5] : (uint8_t)(message[5] ^ 0x80);
+	} else if (how == 2) {
 		spoil(&h->chance, message, len);
+	} else { /* an early field */
+		spoil(&h->chance, message + MESSAGE_HEADER_BYTES, MIN(len - MESSAGE_HEADER_BYTES, chance_one_in(&h->chance, 2) ? 8u : 48u));
 	}
 	return below->write(ctx, tls, message, len);
 }

@@ -9,6 +9,24 @@
 #include "migration/session/seal.h"
 #include "migration/session/tls.h"
 
+/** What a liar lies about: one thing in a world, so that no earlier lie hides it. */
+enum rogue_lie {
+	ROGUE_ANY,     /* any message, any payload */
+	ROGUE_HELLO,
+	ROGUE_ANSWER,
+	ROGUE_SESSION, /* JOINED, CREDIT, PING, BYE; what is none of them */
+	ROGUE_ENGINE,  /* messages of the hand-over */
+	ROGUE_ECHO,    /* says one twice */
+	ROGUE_HEADER,  /* of frames */
+	ROGUE_PAYLOAD,
+	ROGUE_TOTALS,  /* and other short payloads */
+	ROGUE_RESUME_FIRST,
+	ROGUE_RESUME = ROGUE_RESUME_FIRST, /* the hello of a later epoch */
+	ROGUE_RESUMED,		   /* its answer */
+	ROGUE_LATE,		   /* messages in a later epoch */
+	ROGUE_LIES
+};
+
 /** The seal of all hosts, which lies for the host whose engine is called (trace_host()). */
 const struct seal_ops *rogue_seal(void);
 /** TLS as tls, which lies likewise. */

@@ -88,6 +88,9 @@ static void describe(const struct plan *p)
 		}
 	}
 	(void)printf("%s\n", p->faults == 0 ? " none" : "");
+	(void)printf("seed %llu: %u segments, sequences from %llu, attempts from %u, gen from %llu, lie %u\n",
+		(unsigned long long)p->seed, p->way.segments, (unsigned long long)p->sequence_base, p->number_base,
+		(unsigned long long)p->gen_base, p->lie);
 }
 
 /* Leave out one kind of fault after the other while the seed still fails: the shortest log tells most. */

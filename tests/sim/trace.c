@@ -253,6 +253,7 @@ enum err __wrap_handover_post(enum handover_side side, enum owner *state, enum h
 		return err;
 	}
 	h = &world->hosts[host_now];
+	reached_err(err);
 	if (err != ERR_OK) {
 		sums->refused[side][from][event]++;
 		must(listed == NULL && *state == from, "an arc of the table was refused");

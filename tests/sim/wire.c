@@ -106,11 +106,16 @@ static struct wire_listen *listen_of(struct wire_party *p, uint16_t port)
 	return NULL;
 }
 
+static bool full(struct wire *w)
+{
+	return w->way.full_one_in != 0 && chance_one_in(&w->chance, w->way.full_one_in);
+}
+
 static enum err wire_listen(void *ctx, uint16_t port, const struct stream_events *events, void *owner)
 {
 	struct wire_party *p = ctx;
 
-	for (uint32_t i = 0; i < WIRE_LISTENS && listen_of(p, port) == NULL; i++) {
+	for (uint32_t i = 0; i < WIRE_LISTENS && listen_of(p, port) == NULL && !full(p->wire); i++) {
 		if (!p->listens[i].used) {
 			p->listens[i] = (struct wire_listen){ true, port, events, owner };
 			return ERR_OK;
@@ -140,7 +145,8 @@ static void draw_faults(struct wire *w, struct wire_conn *c)
 	if (w->way.flip_one_in != 0 && chance_one_in(&w->chance, w->way.flip_one_in)) {
 		struct wire_pipe *p = &c->pipes[chance_below(&w->chance, 2)];
 
-		p->flip_at = chance_scale(&w->chance, 1, 1u << 20);
+		/* JOIN and the first header are as good a target as all the rest. */
+		p->flip_at = chance_one_in(&w->chance, 2) ? chance_below(&w->chance, 120) : chance_scale(&w->chance, 1, 1u << 20);
 		p->flip_mask = (uint8_t)(1u << chance_below(&w->chance, 8));
 	}
 }
@@ -152,7 +158,7 @@ static enum err wire_connect(
 	struct wire *w = p->wire;
 	struct wire_conn *c;
 
-	if (w->count == WIRE_CONNS) {
+	if (w->count == WIRE_CONNS || full(w)) {
 		return ERR_FULL;
 	}
 	c = calloc(1, sizeof(*c));
@@ -184,7 +190,7 @@ static enum err put(struct wire_party *party, stream_id id, const uint8_t *bytes
 	if (e == NULL || !e->alive || e->end_due || e->closing || e->party != party->index || c->state == WIRE_SYN) {
 		return ERR_LOST;
 	}
-	if (p->count == WIRE_SEGMENTS || p->queued - p->acked + len > w->way.window) {
+	if ((p->queued == 0 && full(w)) || p->count >= w->way.segments || p->queued - p->acked + len > w->way.window) {
 		return ERR_FULL;
 	}
 	if (p->queued == p->acked) {
@@ -682,7 +688,8 @@ void wire_cut(struct wire *w, uint32_t party, bool all)
 
 void wire_heal(struct wire *w)
 {
-	w->way.cut_one_in = w->way.flip_one_in = w->way.stall_one_in = 0;
+	w->way.cut_one_in = w->way.flip_one_in = w->way.stall_one_in = w->way.full_one_in = 0;
+	w->way.segments = WIRE_SEGMENTS;
 	w->way.lose_resets = false;
 	memset(w->apart, 0, sizeof(w->apart));
 	for (uint32_t i = 0; i < w->count; i++) {

@@ -69,7 +69,7 @@ static void world_begin(struct world *w, uint64_t seed, uint32_t allowed, bool e
 		h->chance = chance_of(seed, 8u + i);
 		h->store.present = !plan_has(p, FAULT_NO_STORE) || chance_one_in(&w->chance, 2);
 		if (i == 0) {
-			h->store.mark = (struct owner_mark){ .kind = MARK_HOME, .gen = 1 };
+			h->store.mark = (struct owner_mark){ .kind = MARK_HOME, .gen = 1 + p->gen_base };
 		}
 	}
 	for (uint32_t i = 0; i < p->host_count; i++) {

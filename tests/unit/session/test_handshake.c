@@ -319,6 +319,21 @@ static void an_answer_after_the_source_has_gone_is_lost(void **state)
 	listener_still_works(w);
 }
 
+/* The transport has room for one piece at a time: what comes behind the handshake's last word waits for its acknowledgement. */
+static void a_hello_that_the_stream_does_not_take_at_once_goes_out_later(void **state)
+{
+	(void)state;
+	for (size_t window = 256; window < 512; window += 8) {
+		struct two_hosts *w = two_hosts_new();
+
+		w->net.window = window;
+		world_listen(w);
+		assert_int_equal(world_connect(w), ERR_OK);
+		assert_true(world_until(w, SOURCE, LINK_OPEN, SECOND));
+		assert_true(world_until(w, DESTINATION, LINK_OPEN, SECOND));
+	}
+}
+
 static void without_entropy_or_credentials_no_session_opens(void **state)
 {
 	struct two_hosts *w = two_hosts_new();
@@ -391,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_second_attempt_that_is_refused_leaves_the_first_alone),
 		cmocka_unit_test(an_answer_after_the_source_has_gone_is_lost),
 		cmocka_unit_test(two_hosts_that_begin_at_once_turn_each_other_away_and_stay_clean),
+		cmocka_unit_test(a_hello_that_the_stream_does_not_take_at_once_goes_out_later),
 		cmocka_unit_test(without_entropy_or_credentials_no_session_opens),
 	};
 
