@@ -21,7 +21,7 @@ UP_RE = r"guest: init: uptime=([0-9.]+) cpus=(\d+) kernel=(\S+)"
 # What a kernel says that has lost time, interrupts or memory; the last two are our program's.
 COMPLAINTS = re.compile(r"rcu.*stall|soft lockup|hard LOCKUP|hung_task|blocked for more than|BUG:|WARNING:|Call trace|"
                         r"Unable to handle|Oops|Kernel panic|unstable|clocksource.*(skew|Marking)|Unhandled|nobody cared|"
-                        r"unexpected interrupt|segfault|load: ", re.I)
+                        r"unexpected interrupt|segfault|load: |stream: error", re.I)
 ERROR_FIELDS = ("cpu_errors", "mem_errors", "time_errors", "debug_errors")
 MOVING_FIELDS = ("n", "cpu", "mem", "timer", "moves", "debug", "mono_ms", "real_ms")
 

@@ -34,7 +34,7 @@ struct counts {
 	uint64_t cpu_errors[CPUS_MAX], mem_errors, time_errors, debug_errors;
 };
 
-void load_main(long argc, char **argv);
+void program(long argc, char **argv);
 
 static uint64_t get(const uint64_t *word)
 {
@@ -206,7 +206,7 @@ static uint64_t argument(long argc, char **argv, long i, uint64_t max)
 	return value;
 }
 
-void load_main(long argc, char **argv)
+void program(long argc, char **argv)
 {
 	uint32_t cpus = (uint32_t)argument(argc, argv, 1, CPUS_MAX);
 	uint64_t words = argument(argc, argv, 2, 1024u) * MIB_WORDS;

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 #
-# The Linux guest: Debian's kernel, and an initramfs with busybox and a program of ours that works and checks itself.
+# The Linux guest: Debian's kernel, and an initramfs with busybox and programs of ours that work and check themselves.
 
-linux-load-src := tests/linux/start.S tests/linux/load.c tests/linux/debug.c core/base/fmt.c core/base/text.c arch/aarch64/mem.S
-linux-load-objs := $(patsubst %,$(B)/linux/obj/%.o,$(basename $(linux-load-src)))
+linux-lib := tests/linux/start.S core/base/fmt.c core/base/text.c arch/aarch64/mem.S
+linux-programs := load stream
+load-linux-src := tests/linux/load.c tests/linux/debug.c
+stream-linux-src := tests/linux/stream.c
+linux-objs = $(patsubst %,$(B)/linux/obj/%.o,$(basename $1))
 linux-guest := $(stamp-linux) $(B)/linux/initramfs.cpio
 
 $(B)/linux/obj/%.o: %.c | $(stamp-cross)
@@ -16,12 +19,16 @@ $(B)/linux/obj/%.o: %.S | $(stamp-cross)
 	@echo "  AS [linux] $<"
 	$(Q)$(CC_IMAGE) -I. -g $(CFLAGS_IMAGE_BASE) -MMD -MP -c -o $@ $<
 
-$(B)/linux/load: $(linux-load-objs)
-	@echo "  LD [linux] $@"
-	$(Q)$(LD_IMAGE) -nostdlib -static --build-id=none --gc-sections -z noexecstack -e _start -o $@ $^
+define linux-rule
+$(B)/linux/$1: $(call linux-objs,$(linux-lib) $($1-linux-src))
+	@echo "  LD [linux] $$@"
+	$$(Q)$$(LD_IMAGE) -nostdlib -static --build-id=none --gc-sections -z noexecstack -e _start -o $$@ $$^
+endef
+$(foreach p,$(linux-programs),$(eval $(call linux-rule,$p)))
 
-$(B)/linux/initramfs.cpio: tools/initramfs.py tests/linux/init $(B)/linux/load $(stamp-linux)
-	@tools/initramfs.py $@ init=tests/linux/init bin/busybox=$(DEPS)/linux/busybox bin/load=$(B)/linux/load
+$(B)/linux/initramfs.cpio: tools/initramfs.py tests/linux/init $(addprefix $(B)/linux/,$(linux-programs)) $(stamp-linux)
+	@tools/initramfs.py $@ init=tests/linux/init bin/busybox=$(DEPS)/linux/busybox lib/e1000e.ko=$(DEPS)/linux/e1000e.ko \
+		$(foreach p,$(linux-programs),bin/$p=$(B)/linux/$p)
 
 ## The Linux guest: kernel in build/deps/linux, build/linux/initramfs.cpio
 linux: $(linux-guest)

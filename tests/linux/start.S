@@ -8,7 +8,7 @@ _start:
 	mov	x30, #0
 	ldr	x0, [sp]
 	add	x1, sp, #8
-	bl	load_main
+	bl	program
 	brk	#1
 	.size	_start, . - _start
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """An unmodified Linux as the guest: it boots, works, moves and ends."""
 
+import os
+import pathlib
+
 import linux_guest as linux
 from harness import boards, case, check, check_equal, lab, move, start
 
 BOOT_RATIO_MAX = 2.5
+IDLE_S = 5.0
+IDLE_SHARE_MAX = 0.25
 # It is the guest that is looked at: a busy machine under the boards may take its time.
 PATIENT = {"downtime_limit": 8000, "x_round_min": 2}
 VCPUS = [(f"{n}-vcpus", n) for n in (1, 2, 4)]
@@ -69,6 +74,27 @@ def linux_takes_a_cpu_off_and_on_again_on_either_host():
         check_equal(linux.shell(beta, "echo cpus=$(nproc)", r"guest: cpus=(\d+)")[1], "2", "CPUs on line")
         linux.shell(beta, "taskset 2 sh -c 'echo on=$((6*7))'", r"guest: on=42")
         linux.check_health(alpha, beta)
+
+
+def busy_share(board, seconds):
+    """How much of one core of this machine the board takes. The one place where time itself is what is looked at."""
+    def cpu_ticks():
+        fields = pathlib.Path(f"/proc/{board.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    before, deadline = cpu_ticks(), boards.Deadline(seconds)
+    with board.condition:
+        while not deadline.passed():
+            board.condition.wait(deadline.left())
+    return (cpu_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
+
+
+@case
+def linux_that_waits_leaves_the_machine_alone():
+    with lab() as the_lab:
+        board = linux.boot(the_lab, load=False)
+        linux.shell(board, "echo shell=$((6*7))", r"guest: shell=42")
+        share = busy_share(board, IDLE_S)
+        check(share < IDLE_SHARE_MAX, f"an idle guest takes {share:.2f} of a core")
 
 
 @case
