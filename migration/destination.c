@@ -582,6 +582,7 @@ static bool load_step(struct engine *e)
 		return false;
 	}
 	moved = receive_step(e);
+	moved = (e->dst.phase == DST_LOAD && device_stream_load_step(e)) || moved;
 	if (e->dst.phase == DST_LOAD && receive_page_missing(e)) {
 		engine_fail(e, HANDOVER_EV_FAIL, "%llu of %llu pages never came",
 			(unsigned long long)(e->dst.ram.page_count - e->dst.ram.received_count),

@@ -123,7 +123,7 @@ enum device_state device_plan_prepare(uint32_t mig_flags, enum device_state now,
 	case DEVICE_RUNNING:
 		return stops ? DEVICE_RUNNING_P2P : now;
 	case DEVICE_PRE_COPY:
-		return stops ? DEVICE_PRE_COPY_P2P : now;
+		return to == DEVICE_STOP_COPY ? DEVICE_PRE_COPY_P2P : stops ? DEVICE_RUNNING_P2P : now;
 	case DEVICE_STOP:
 	case DEVICE_STOP_COPY:
 	case DEVICE_RESUMING:

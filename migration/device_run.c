@@ -44,8 +44,8 @@ bool device_set_blocker(const struct device_set *set, uint32_t n, char *reason)
 		bool off = a->desc.enable == DEVICE_ENABLE_OFF;
 
 		if ((off || !device_flags_valid(a->desc.mig_flags)) && n-- == 0) {
-			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: %s 0x%x", a->desc.id, a->desc.type,
-				off ? "enable-migration is off, flags" : "flags", a->desc.mig_flags);
+			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: flags 0x%x%s", a->desc.id, a->desc.type,
+				a->desc.mig_flags, off ? ", enable-migration is off" : "");
 			return true;
 		}
 		for (uint32_t k = 0; k < i; k++) {
@@ -72,7 +72,7 @@ void device_set_goto(struct device_set *set, enum device_state target)
 	}
 }
 
-static enum err chore_begin(struct device_run *run, enum device_chore chore)
+static __attribute__((noinline)) enum err chore_begin(struct device_run *run, enum device_chore chore)
 {
 	return chore == DEVICE_CHORE_RESET ? run->dev.ops->reset_begin(run->dev.ctx)
 					   : run->dev.ops->scrub_begin(run->dev.ctx);

@@ -5,28 +5,33 @@
 #include "core/base/bytes.h"
 #include "core/base/fmt.h"
 
+/** Not inlined: three callers. */
+static __attribute__((noinline)) void stream_restart(struct engine *e, struct device_run *run, uint64_t transfer)
+{
+	struct device_stream *s = &run->stream;
+
+	s->transfer = transfer;
+	s->image_bytes = 0;
+	s->precopy_bytes = 0;
+	s->initial_done = false;
+	s->initial_loads = false;
+	s->restarting = false;
+	s->done = false;
+	e->hash->start(&s->hash);
+}
+
 void device_stream_begin(struct engine *e)
 {
 	for (uint32_t k = 0; k < e->devices.count; k++) {
 		struct device_run *run = &e->devices.run[k];
 
-		run->stream = (struct device_stream){ 0 };
-		e->hash->start(&run->stream.hash);
+		run->stream.index = 0;
+		run->stream.restarts = 0;
 		run->lost = 0;
+		stream_restart(e, run, 0);
 	}
 	e->initials = 0;
 	e->initials_acked = 0;
-}
-
-static void stream_restart(struct engine *e, struct device_run *run)
-{
-	struct device_stream *s = &run->stream;
-
-	s->image_bytes = 0;
-	s->precopy_bytes = 0;
-	s->initial_done = false;
-	s->done = false;
-	e->hash->start(&s->hash);
 }
 
 static void stream_add(struct engine *e, struct device_run *run, const uint8_t *bytes, size_t len)
@@ -61,8 +66,7 @@ static void frame_send(struct engine *e, uint32_t k, uint8_t channel, enum devic
 		e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, sizeof(head) + len);
 
 	if (err != ERR_OK) {
-		engine_fail(e, err == ERR_LOST ? HANDOVER_EV_LOST : HANDOVER_EV_FAIL,
-			"device %s: state could not be sent: %s", run->desc.id, err_name(err));
+		engine_fail(e, HANDOVER_EV_FAIL, "device %s: state could not be sent: %s", run->desc.id, err_name(err));
 		return;
 	}
 	store_le32(head, run->stream.index);
@@ -107,7 +111,7 @@ static bool one_send(struct engine *e, uint32_t k)
 	size_t len = 0;
 	enum err err;
 
-	if (s->done || run->chore != DEVICE_CHORE_NONE || transfer == 0 || transfer != run->transfer ||
+	if ((s->done && transfer == s->transfer) || run->chore != DEVICE_CHORE_NONE || transfer == 0 || transfer != run->transfer ||
 		!device_state_saving(run->now)) {
 		return false;
 	}
@@ -116,8 +120,7 @@ static bool one_send(struct engine *e, uint32_t k)
 		return false;
 	}
 	if (transfer != s->transfer) {
-		s->transfer = transfer;
-		stream_restart(e, run);
+		stream_restart(e, run, transfer);
 		if (s->index != 0) {
 			s->restarts++;
 			frame_send(e, k, (uint8_t)channel, DEVICE_FRAME_RESTART, 0);
@@ -199,28 +202,38 @@ static enum err place_restart(struct engine *e, struct device_run *run)
 	if (run->now != DEVICE_RESUMING || run->chore != DEVICE_CHORE_NONE) {
 		return ERR_AGAIN;
 	}
-	run->stream.restarting = false;
-	run->stream.transfer = 0;
 	run->stream.restarts++;
-	stream_restart(e, run);
+	stream_restart(e, run, 0);
 	return ERR_OK;
 }
 
-static enum err place_initial(struct engine *e, struct device_run *run)
+bool device_stream_load_step(struct engine *e)
 {
-	enum err err = run->dev.ops->initial_loaded == NULL ? ERR_OK
-							    : run->dev.ops->initial_loaded(run->dev.ctx, e->reason);
+	for (uint32_t k = 0; k < e->devices.count; k++) {
+		struct device_run *run = &e->devices.run[k];
+		enum err err = ERR_OK;
 
-	if (err != ERR_OK) {
-		return err;
+		if (!run->stream.initial_loads || run->chore != DEVICE_CHORE_NONE ||
+			e->outbox_count == ENGINE_OUTBOX_MAX) {
+			continue;
+		}
+		if (run->dev.ops->initial_loaded != NULL) {
+			err = run->dev.ops->initial_loaded(run->dev.ctx, e->reason);
+		}
+		if (err == ERR_AGAIN) {
+			continue;
+		}
+		run->stream.initial_loads = false;
+		if (err != ERR_OK) {
+			engine_fail(e, HANDOVER_EV_FAIL, "%s", e->reason);
+			return true;
+		}
+		run->stream.initial_done = true;
+		e->initials++;
+		engine_send(e, CTRL_SWITCHOVER_ACK, NULL);
+		return true;
 	}
-	if (e->outbox_count == ENGINE_OUTBOX_MAX) {
-		return ERR_AGAIN;
-	}
-	run->stream.initial_done = true;
-	e->initials++;
-	engine_send(e, CTRL_SWITCHOVER_ACK, NULL);
-	return ERR_OK;
+	return false;
 }
 
 static enum err place_data(struct engine *e, struct device_run *run, struct rx_frame *f)
@@ -242,7 +255,7 @@ static enum err place_data(struct engine *e, struct device_run *run, struct rx_f
 	return f->at == f->len_bytes ? ERR_OK : ERR_FULL;
 }
 
-static enum err stream_intact(struct engine *e, struct device_run *run)
+static __attribute__((noinline)) enum err stream_intact(struct engine *e, struct device_run *run)
 {
 	uint64_t transfer = run->dev.ops->transfer(run->dev.ctx);
 
@@ -301,7 +314,9 @@ enum err device_stream_place(struct engine *e, struct rx_frame *f)
 	} else {
 		err = stream_intact(e, run);
 		if (err == ERR_OK) {
-			err = kind == DEVICE_FRAME_INITIAL ? place_initial(e, run) : place_data(e, run, f);
+			/* Loading may take long and must not hold up the channel: device_stream_load_step(). */
+			run->stream.initial_loads |= kind == DEVICE_FRAME_INITIAL;
+			err = kind == DEVICE_FRAME_INITIAL ? ERR_OK : place_data(e, run, f);
 		}
 	}
 	if (err == ERR_OK) {

@@ -35,6 +35,8 @@ bool device_stream_may_stop(struct engine *e);
  * @return ERR_OK: placed; ERR_FULL: moved, call again; ERR_AGAIN: not its turn, or the device is busy; else e->reason says why.
  */
 enum err device_stream_place(struct engine *e, struct rx_frame *f) MUST_CHECK;
+/** Destination: poll devices that load initial state, and tell the source of those that have. True when something moved. */
+bool device_stream_load_step(struct engine *e);
 /** Destination: ERR_LOST with e->reason when a device forgot what was written to it. */
 enum err device_stream_intact(struct engine *e) MUST_CHECK;
 

@@ -114,20 +114,11 @@ enum err engine_post(struct engine *e, enum handover_side side, enum handover_ev
 /** Does this event end an attempt that its operator has to be told of? Otherwise the hand-over goes on without it. */
 static bool fatal(const struct engine *e, enum handover_event event)
 {
-	switch (e->owner) {
-	case OWNER_OWN:
-		return e->role == ROLE_SOURCE;
-	case OWNER_PREPARING:
-	case OWNER_HELD:
-	case OWNER_LOADING:
-		return true;
-	case OWNER_READY:
-		return event != HANDOVER_EV_LOST;
-	case OWNER_UNKNOWN:
-		return event == HANDOVER_EV_DECLINED;
-	default:
-		return false;
-	}
+	uint32_t always = BIT32(OWNER_PREPARING) | BIT32(OWNER_HELD) | BIT32(OWNER_LOADING) |
+			  (e->role == ROLE_SOURCE ? BIT32(OWNER_OWN) : 0);
+
+	return (always & BIT32(e->owner)) != 0 || (e->owner == OWNER_READY && event != HANDOVER_EV_LOST) ||
+	       (e->owner == OWNER_UNKNOWN && event == HANDOVER_EV_DECLINED);
 }
 
 void engine_fail(struct engine *e, enum handover_event event, const char *format, ...)

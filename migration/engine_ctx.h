@@ -290,7 +290,7 @@ bool engine_hash_ram(struct engine *e, struct hash_state *h, uint64_t *page);
 
 bool source_step(struct engine *e);
 /* precopy.c: one slice of SRC_HARVEST and SRC_SEND; of the pages while HELD */
-bool precopy_begin(struct engine *e);
+void precopy_begin(struct engine *e);
 void precopy_end(struct engine *e);
 bool precopy_harvest_step(struct engine *e);
 bool precopy_send_step(struct engine *e);

@@ -24,15 +24,16 @@ static void add_tracker(struct source *src, struct dirty tracker)
 }
 
 /** Trackers first, then everything is dirty: no write is lost between. */
-bool precopy_begin(struct engine *e)
+void precopy_begin(struct engine *e)
 {
 	struct source *src = &e->src;
 	uint64_t now = engine_now(e);
 
 	src->tracker_count = 0;
-	add_tracker(src, e->vm.ops->dirty(e->vm.ctx));
-	for (uint32_t i = 0; i < e->devices.count; i++) {
-		add_tracker(src, e->devices.run[i].dev.ops->log(e->devices.run[i].dev.ctx));
+	for (uint32_t i = 0; i <= e->devices.count; i++) { /* the VM's first */
+		const struct device *dev = &e->devices.run[i - (i != 0)].dev;
+
+		add_tracker(src, i == 0 ? e->vm.ops->dirty(e->vm.ctx) : dev->ops->log(dev->ctx));
 	}
 	src->tracking = true;
 	for (uint32_t i = 0; i < src->tracker_count; i++) {
@@ -41,7 +42,7 @@ bool precopy_begin(struct engine *e)
 		if (err != ERR_OK) {
 			engine_fail(e, HANDOVER_EV_FAIL, "dirty tracker %s did not start: %s",
 				src->trackers[i].ops->name, err_name(err));
-			return false;
+			return;
 		}
 	}
 	ram_tx_start(&src->ram, e->tx_map, e->desc.page_count, e->link.ops->channel_count(e->link.ctx));
@@ -50,9 +51,7 @@ bool precopy_begin(struct engine *e)
 	bucket_start(&src->bucket, e->params.max_bandwidth, now);
 	src->round_payload = 0;
 	src->round_totals = (struct ram_totals){ 0 };
-	src->active_us = now;
 	src->phase = SRC_SEND;
-	return true;
 }
 
 /** All trackers off, also those that never started: stop is idempotent. */
@@ -230,6 +229,10 @@ static bool devices_step(struct engine *e)
 	if (err != ERR_OK && err != ERR_AGAIN) {
 		engine_fail_device(e, failed, "did not enter PRE_COPY");
 		return true;
+	}
+	if (err == ERR_OK && e->status == MIG_STATUS_SETUP) { /* as QEMU: setup ends in PRE_COPY */
+		e->src.active_us = engine_now(e);
+		engine_set_status(e, MIG_STATUS_ACTIVE);
 	}
 	return bucket_open(&e->src.bucket, engine_now(e)) && device_stream_send(e);
 }

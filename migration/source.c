@@ -223,9 +223,7 @@ static void on_open(struct engine *e, const struct link_event *ev)
 	e->epoch = ev->epoch;
 	e->connected = true;
 	e->proved = true;
-	if (precopy_begin(e)) {
-		engine_set_status(e, MIG_STATUS_ACTIVE);
-	}
+	precopy_begin(e);
 }
 
 static void on_ready(struct engine *e, const struct ctrl *m)

@@ -94,7 +94,7 @@ static enum err arrive(struct fake_device *d)
 		d->failure = FAKE_FAIL_NONE;
 		return ERR_IO;
 	}
-	if (from == DEVICE_RESUMING && image_check(d) != ERR_OK) {
+	if (from == DEVICE_RESUMING && !d->any_image && image_check(d) != ERR_OK) {
 		d->now = DEVICE_ERROR;
 		d->transfer.now = 0;
 		return ERR_BAD_RECORD;
@@ -113,6 +113,9 @@ static enum err arrive(struct fake_device *d)
 		d->bulk_left = d->bulk_bytes;
 		d->records_loaded = 0;
 		d->load_left = d->load_polls;
+	}
+	if (d->arrived != NULL) {
+		d->arrived(d);
 	}
 	return ERR_OK;
 }
@@ -399,5 +402,6 @@ void fake_device_reset(struct fake_device *d)
 	d->arc_open = false;
 	d->transfer.now = 0;
 	d->dma_writes = 0;
+	d->enabled = false;
 	d->now = DEVICE_RUNNING;
 }

@@ -27,6 +27,7 @@ struct fake_device {
 	enum device_state path[FAKE_DEVICE_PATH_MAX]; /* states reached by arcs, in a ring */
 	uint32_t path_len;
 	uint64_t opened; /* transfers */
+	bool any_image;	 /* leaving RESUMING needs none */
 	uint8_t image[FAKE_DEVICE_IMAGE_BYTES];
 	size_t at, len; /* read or written so far of what is in image; its bytes */
 	bool image_made;
@@ -37,6 +38,7 @@ struct fake_device {
 	uint64_t reads;
 	uint64_t dma_writes;
 	bool enabled; /* the guest set it up; reset and scrub end that, an image brings it */
+	void (*arrived)(struct fake_device *d); /* after each arc; may be NULL */
 	struct fake_vm *vm;
 	uint64_t dma_page; /* first of eight */
 	uint64_t log_words[(FAKE_VM_PAGES + 63) / 64];

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 unit-tests += tests/unit/migration/test_handover
 unit-tests += tests/unit/migration/test_device_plan
+unit-tests += tests/unit/migration/test_device_walk
+unit-tests += tests/unit/migration/test_device_flow
+tests/unit/migration/test_device_flow-src := tests/unit/migration/pair.c
 unit-tests += tests/unit/migration/test_wire
 unit-tests += tests/unit/migration/test_rounds
 unit-tests += tests/unit/migration/test_migrate

@@ -39,18 +39,20 @@ static void engine_start(struct pair *p, uint32_t n, bool own)
 	assert_int_equal(engine_params_set(&node->engine, &params, reason), ERR_OK);
 }
 
-static void devices_init(struct node *node, bool enabled)
+static void devices_init(struct node *node, bool enabled, uint32_t flags)
 {
-	fake_device_init(&node->device[0], "0000:00:01.0", DEVICE_MIG_STOP_COPY, &node->vm, 1000);
-	fake_device_init(&node->device[1], "0000:00:02.0", DEVICE_MIG_STOP_COPY | DEVICE_MIG_P2P, &node->vm, 1100);
+	fake_device_init(&node->device[0], "0000:00:01.0", flags != 0 ? flags : DEVICE_MIG_STOP_COPY, &node->vm, 1000);
+	fake_device_init(&node->device[1], "0000:00:02.0", flags != 0 ? flags : DEVICE_MIG_STOP_COPY | DEVICE_MIG_P2P,
+		&node->vm, 1100);
 	for (uint32_t i = 0; i < PAIR_DEVICES; i++) {
 		node->device[i].enabled = enabled;
 	}
 }
 
-void pair_init(struct pair *p, bool stores)
+static void init(struct pair *p, bool stores, uint32_t mig_flags)
 {
 	memset(p, 0, sizeof(*p));
+	p->mig_flags = mig_flags;
 	p->now_us = 1000000;
 	p->guest_pages = 1;
 	p->stores = stores;
@@ -60,11 +62,21 @@ void pair_init(struct pair *p, bool stores)
 		p->node[n].host.has_store = stores;
 		p->node[n].host.store_us = 30;
 		fake_vm_init(&p->node[n].vm, 5 + n, n == 1);
-		devices_init(&p->node[n], n == 0);
+		devices_init(&p->node[n], n == 0, mig_flags);
 		engine_start(p, n, n == 0);
 	}
 	pair_run(p, 20);
 	assert_true(p->node[0].vm.running);
+}
+
+void pair_init(struct pair *p, bool stores)
+{
+	init(p, stores, 0);
+}
+
+void pair_init_features(struct pair *p, uint32_t mig_flags)
+{
+	init(p, false, mig_flags);
 }
 
 void pair_free(struct pair *p)
@@ -82,7 +94,7 @@ void pair_restart(struct pair *p, uint32_t n, bool own)
 	fake_link_restart(&p->link, n);
 	fake_vm_free(&node->vm);
 	fake_vm_init(&node->vm, 50 + n, true);
-	devices_init(node, false);
+	devices_init(node, false, p->mig_flags);
 	node->host.store_busy = false;
 	engine_start(p, n, own);
 }

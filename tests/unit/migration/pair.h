@@ -26,6 +26,7 @@ struct pair {
 	uint64_t now_us;
 	struct fake_link link;
 	struct node node[2];
+	uint32_t mig_flags;   /* of both devices; 0: the first without, the second with P2P */
 	uint32_t guest_pages; /* written in each step by a running guest */
 	bool stores;	      /* hosts have storage */
 	uint64_t steps;
@@ -35,6 +36,8 @@ struct pair {
 
 /** alpha owns a running VM, beta is empty. Parameters are set so that a migration may begin. */
 void pair_init(struct pair *p, bool stores);
+/** The same, with devices of these features. */
+void pair_init_features(struct pair *p, uint32_t mig_flags);
 void pair_free(struct pair *p);
 /** One small step of everything; asserts that at most one VM runs, and only where its owner state allows. */
 void pair_step(struct pair *p);
