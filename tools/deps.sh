@@ -3,7 +3,7 @@
 #
 # Installs what Debian packages give, and fetches and builds the rest below build/deps.
 #
-#   tools/deps.sh GROUP...      groups: host cross packages qemu model lint coverage linux all
+#   tools/deps.sh GROUP...      groups: host cross packages qemu model lint coverage linux linux612 all
 #
 # Only what is missing is installed, by name, and only then is root needed (directly or through sudo).
 # GODWIT_DEPS=/folder holds files of tools/deps.lock and tools/guest.lock that are then not downloaded.
@@ -146,44 +146,60 @@ fetch_one() {
 			rm -f "$out"
 		done
 	done
+	case $file in
+	*_arm64.deb) return 1 ;;
+	esac
 	fetch_by_index "$sha" "$file" && say "fetched: $file"
+}
+
+# guest_apt DIR TOOL ...: private_apt for the guest's architecture, with a package state of its own.
+guest_apt() {
+	local dir=$1 tool=$2
+	shift 2
+	: >"$dir/status"
+	private_apt "$dir" "$tool" -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status="$dir/status" "$@"
 }
 
 # fetch_by_index SHA FILE: ask the archive's own index, for mirrors whose layout is not the usual one.
 fetch_by_index() {
-	local sha=$1 file=$2 name=${2%%_*} dir=$deps/apt origin got
-	local sources=("deb trixie" "deb-src trixie") options=()
-	case $file in
-	*_arm64.deb)
-		# The guest's own architecture, with a package state of its own: nothing of it is installed here.
-		sources=("deb bookworm" "deb bookworm-security")
-		mkdir -p "$dir"
-		: >"$dir/status"
-		options=(-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status="$dir/status")
-		;;
-	esac
+	local sha=$1 file=$2 name=${2%%_*} dir=$deps/apt origin
 	for origin in $(apt_origins); do
-		private_sources "$dir" "$origin" "${sources[@]}"
-		# An origin need not have every suite: what it has is taken.
-		private_apt "$dir" apt-get "${options[@]}" -qq update >"$deps/fetch.log" 2>&1 || true
-		rm -rf "$dir/get"
+		private_sources "$dir" "$origin" "deb trixie" "deb-src trixie"
+		private_apt "$dir" apt-get -qq update >"$deps/fetch.log" 2>&1 || continue
 		mkdir -p "$dir/get"
 		(cd "$dir/get" && case $file in
-			*.deb) private_apt "$dir" apt-get "${options[@]}" download "$name" ;;
+			*.deb) private_apt "$dir" apt-get download "$name" ;;
 			*) private_apt "$dir" apt-get source --download-only "$name" ;;
 			esac) >>"$deps/fetch.log" 2>&1 || true	# upstream's file may be there although another is missing
-		for got in "$dir"/get/*; do
-			if [ -f "$got" ] && sha_ok "$got" "$sha"; then
-				mv "$got" "$deps/dl/$file"
-				return 0
-			fi
-		done
+		if [ -f "$dir/get/$file" ] && sha_ok "$dir/get/$file" "$sha"; then
+			mv "$dir/get/$file" "$deps/dl/$file"
+			return 0
+		fi
 	done
 	return 1
 }
 
-# fetch_part PART: sets $fetched to the first of its files that can be obtained.
-fetch_part() {
+# fetch_newest SUITE PACKAGE: sets $fetched to the package of arm64 that the archive has now, or what a kernel's
+# meta-package stands for. What vouches for it is the archive's signed index.
+fetch_newest() {
+	local suite=$1 package=$2 dir=$deps/apt-guest origin real
+	for origin in $(apt_origins); do
+		private_sources "$dir" "$origin" "deb $suite" "deb $suite-security"
+		# An origin need not have every suite: what it has is taken.
+		guest_apt "$dir" apt-get -qq update >"$deps/fetch.log" 2>&1 || true
+		real=$(guest_apt "$dir" apt-cache depends "$package" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p;' | tail -n 1)
+		rm -rf "$dir/get"
+		mkdir -p "$dir/get"
+		(cd "$dir/get" && guest_apt "$dir" apt-get -qq download "${real:-$package}") >>"$deps/fetch.log" 2>&1 || continue
+		fetched=$(echo "$dir"/get/*.deb)
+		say "fetched: ${fetched##*/}, the archive's present one: tools/guest.lock pins another"
+		return 0
+	done
+	return 1
+}
+
+# fetch_pinned PART: sets $fetched to the first of its files that can be obtained.
+fetch_pinned() {
 	local part sha file pool
 	while read -r part sha file pool; do
 		if [ "$part" = "$1" ] && fetch_one "$sha" "$file" "$pool"; then
@@ -191,8 +207,20 @@ fetch_part() {
 			return 0
 		fi
 	done < <(cat "$lock" "$guest_lock")
-	die "could not obtain '$1' (tools/*.lock) from any archive this machine uses; put the file into a folder and" \
-		"pass GODWIT_DEPS=/that/folder; last attempt: $(tail -n 1 "$deps/fetch.log" 2>/dev/null)"
+	return 1
+}
+
+fetch_part() {
+	fetch_pinned "$1" ||
+		die "could not obtain '$1' (tools/deps.lock) from any archive this machine uses; put the file into a folder and" \
+			"pass GODWIT_DEPS=/that/folder; last attempt: $(tail -n 1 "$deps/fetch.log" 2>/dev/null)"
+}
+
+# fetch_guest PART SUITE PACKAGE
+fetch_guest() {
+	fetch_pinned "$1" || fetch_newest "$2" "$3" ||
+		die "could not obtain '$1' (tools/guest.lock), nor $3 of $2 for arm64, from any archive this machine uses; put the" \
+			"file into a folder and pass GODWIT_DEPS=/that/folder; last attempt: $(tail -n 1 "$deps/fetch.log" 2>/dev/null)"
 }
 
 # unpack_part PART: fresh sources in build/deps/src/PART.
@@ -327,27 +355,42 @@ group_coverage() {
 	install_wanted
 }
 
+# take_out PACKAGE-FILE PATTERN...: these files of it, in build/deps/unpack.
+take_out() {
+	local package=$1
+	shift
+	rm -rf "$deps/unpack"
+	mkdir -p "$deps/unpack" "$deps/linux"
+	dpkg-deb --fsys-tarfile "$package" | tar -x -C "$deps/unpack" --wildcards "$@"
+}
+
 # Debian's arm64 kernel, its e1000e module and a static shell, for the guest.
 group_linux() {
-	local out=$deps/linux
 	want xz-utils have_cmd xz
 	install_wanted
-	rm -rf "$out" "$deps/unpack"
-	mkdir -p "$out" "$deps/unpack"
-	fetch_part linux
-	dpkg-deb --fsys-tarfile "$fetched" |
-		tar -x -C "$deps/unpack" --wildcards './boot/vmlinuz-*' './lib/modules/*/e1000e.ko'
-	fetch_part busybox
-	dpkg-deb --fsys-tarfile "$fetched" | tar -x -C "$deps/unpack" ./bin/busybox
-	mv "$deps"/unpack/boot/vmlinuz-* "$out/vmlinuz"
-	find "$deps/unpack" -name e1000e.ko -exec mv {} "$out/" \;
-	mv "$deps/unpack/bin/busybox" "$out/"
+	fetch_guest linux bookworm linux-image-arm64
+	take_out "$fetched" './boot/vmlinuz-*' './lib/modules/*/e1000e.ko'
+	mv "$deps"/unpack/boot/vmlinuz-* "$deps/linux/vmlinuz"
+	find "$deps/unpack" -name e1000e.ko -exec mv {} "$deps/linux/" \;
+	fetch_guest busybox bookworm busybox-static
+	take_out "$fetched" ./bin/busybox
+	mv "$deps/unpack/bin/busybox" "$deps/linux/"
+	rm -rf "$deps/unpack"
+}
+
+# A newer kernel: that of Debian 13.
+group_linux612() {
+	want xz-utils have_cmd xz
+	install_wanted
+	fetch_guest linux612 trixie linux-image-arm64
+	take_out "$fetched" './boot/vmlinuz-*'
+	mv "$deps"/unpack/boot/vmlinuz-* "$deps/linux/vmlinuz-6.12"
 	rm -rf "$deps/unpack"
 }
 
 # ---- main -----------------------------------------------------------------------------------------------------------
 
-groups="host cross packages qemu model lint coverage linux"
+groups="host cross packages qemu model lint coverage linux linux612"
 [ $# -gt 0 ] || die "usage: tools/deps.sh GROUP...   groups: $groups all"
 [ "$*" != all ] || set -- $groups
 for group in "$@"; do
@@ -357,7 +400,7 @@ for group in "$@"; do
 	esac
 	stamp=$deps/stamp/$group
 	pins=$lock
-	[ "$group" != linux ] || pins=$guest_lock
+	[[ $group != linux* ]] || pins=$guest_lock
 	[ ! -f "$stamp" ] || [ "$pins" -nt "$stamp" ] || continue
 	"group_$group"
 	touch "$stamp"

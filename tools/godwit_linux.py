@@ -10,6 +10,7 @@ import subprocess
 import godwit_boards as boards
 
 KERNEL = boards.ROOT / "build" / "deps" / "linux" / "vmlinuz"
+NEWER_KERNEL = KERNEL.with_name("vmlinuz-6.12")
 INITRAMFS = boards.ROOT / "build" / "linux" / "initramfs.cpio"
 RAM_MIB = 128
 # The reserve for contiguous allocations would be half of this RAM; the load program reports through the kernel's log.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """What the Linux cases check again and again."""
 
-from godwit_linux import (UP_RE, bare_uptime, complaints, faults, options, reports, shell, standing_still, wait_reports,
+from godwit_linux import (NEWER_KERNEL, UP_RE, bare_uptime, complaints, faults, options, reports, shell, standing_still, wait_reports,
                           wait_up)
 from harness import BOOT_TIMEOUT_S, check, start
 
-__all__ = ["UP_RE", "bare_uptime", "boot", "check_goes_on", "check_health", "complaints", "options", "shell", "wait_reports"]
+__all__ = ["NEWER_KERNEL", "UP_RE", "bare_uptime", "boot", "check_goes_on", "check_health", "complaints", "options", "shell", "wait_reports"]
 
 
 def boot(lab, name="alpha", number=1, **more):

@@ -38,7 +38,7 @@ linux-needs := $(board-needs) $(linux-guest)
 linux-run := tests/board/run.py --folder tests/linux
 
 ## An unmodified Linux as the guest: it boots, works and moves (CASES="part of a name ...")
-test-linux: $(linux-needs)
+test-linux: $(linux-needs) $(DEPS)/stamp/linux612
 	@$(linux-run) --name $@ $(CASES)
 
 # The quick part of it.

@@ -106,10 +106,10 @@ def linux_is_up_about_as_soon_as_on_the_bare_board():
     check(ours <= BOOT_RATIO_MAX * bare, f"up after {ours} s, on the bare board after {bare} s")
 
 
-def there_and_back(vcpus, moves):
+def there_and_back(vcpus, moves, **more):
     with lab() as the_lab:
-        beta = start(the_lab, "beta", 2, **linux.options(vcpus=vcpus))
-        alpha = linux.boot(the_lab, vcpus=vcpus)
+        beta = start(the_lab, "beta", 2, **linux.options(vcpus=vcpus, **more))
+        alpha = linux.boot(the_lab, vcpus=vcpus, **more)
         linux.check_goes_on(alpha)
         source, destination = alpha, beta
         for _ in range(moves):
@@ -123,9 +123,14 @@ def there_and_back(vcpus, moves):
         source.wait_line(r"vm flight: guest powered off", 20)
 
 
-@case
+@case(timeout_s=240)
 def linux_moves_once():
     there_and_back(vcpus=2, moves=1)
+
+
+@case(timeout_s=240)
+def newer_linux_moves_there_and_back():
+    there_and_back(vcpus=2, moves=2, guest=linux.NEWER_KERNEL)
 
 
 @case(timeout_s=400, each=[("1-vcpu", (1, 2)), ("2-vcpus", (2, 4)), ("4-vcpus", (4, 2))])

@@ -12,8 +12,8 @@ $(DEPS)/stamp/%: tools/deps.lock
 	@tools/deps.sh $*
 	@touch $@
 
-$(DEPS)/stamp/linux: tools/guest.lock
-	@tools/deps.sh linux
+$(DEPS)/stamp/linux $(DEPS)/stamp/linux612: tools/guest.lock
+	@tools/deps.sh $(@F)
 	@touch $@
 
 stamp-host := $(DEPS)/stamp/host
