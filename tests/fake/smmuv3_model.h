@@ -61,6 +61,7 @@ struct smmu_model_fault {
 	uint8_t type; /* IHI 0070 7.3; 0: none */
 	bool recorded;
 	bool stage2;
+	uint8_t level;	    /* of a walk that ended here; no event has it */
 	uint8_t class_code; /* 0 CD, 1 table walk, 2 input */
 	bool walk_write;    /* the walk's own access was a write */
 	uint64_t addr;
@@ -79,10 +80,13 @@ struct smmu_model_tlb {
 	uint16_t asid;
 	uint8_t level;
 	uint8_t size_log2;
+	uint8_t whole_log2; /* of the leaf, where only a part of it is kept: an invalidation reaches all parts */
 	bool r, w, priv_r, priv_w;
+	uint8_t stage1; /* S12: bit for each of r, w, priv_r, priv_w that stage 1 alone grants */
 	bool device;
 	bool upgrade; /* writable-clean: a write has to go back to the descriptor */
 	uint64_t in;
+	uint64_t ipa; /* S12: where in leads to on its way */
 	uint64_t out;
 };
 
@@ -134,6 +138,8 @@ struct smmu_model {
 	bool acks_deaf;		       /* they never do */
 	bool hold_writes;	       /* DMA writes are in flight until an invalidation's SYNC, or smmu_model_land */
 	bool hold_updates;	       /* the CPU's plain loads see HTTU updates after the next SYNC only */
+	bool tlb_pages;		       /* blocks are kept in parts of 4 KiB, as they are used */
+	bool tlb_grants_only;	       /* no access is refused before the tables were read again */
 	bool atc_deaf;		       /* endpoints do not answer ATC_INV */
 	uint64_t poison_lo, poison_hi; /* accesses of the SMMU to these PAs abort */
 	uint64_t time_step_us;

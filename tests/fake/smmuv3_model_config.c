@@ -105,14 +105,20 @@ static uint8_t output_bits(const struct smmu_model *m, uint64_t code)
 	return MIN(bits[code], model_oas(m));
 }
 
+static bool endian_ok(const struct smmu_model *m, bool big)
+{
+	uint64_t endian = model_bits(m->id.idr0, 22, 21);
+
+	return big ? endian == 0 || endian == 3 : endian != 3;
+}
+
 /* Stage 2 of an entry; false: ILLEGAL. */
 bool model_s2_regime(const struct smmu_model *m, const uint64_t ste[8], struct model_regime *g)
 {
 	static const uint8_t granule[4] = { 12, 16, 14, 0 };
 	uint64_t sl0 = model_bits(ste[2], 39, 38);
 	uint64_t t0sz = model_bits(ste[2], 37, 32);
-	/* 3.4: AArch32 tables, where there are any, bring 40 bits of input. */
-	uint8_t ias = MAX(model_oas(m), model_bit(m->id.idr0, 2) ? 40 : 0);
+	uint8_t ias = model_ias(m);
 	uint8_t stride;
 	int top;
 
@@ -156,12 +162,10 @@ static bool httu_ok(const struct smmu_model *m, bool ha, bool hd)
 static bool s2_legal(const struct smmu_model *m, const uint64_t ste[8])
 {
 	uint64_t stall_model = model_bits(m->id.idr0, 25, 24);
-	uint64_t endian = model_bits(m->id.idr0, 22, 21);
 	struct model_regime g;
 
 	return model_bit(ste[2], 51) && model_bit(m->id.idr0, 3) && model_s2_regime(m, ste, &g) &&
-	       !(model_bit(ste[2], 52) ? endian != 0 && endian != 3 : endian == 3) &&
-	       !(model_bit(ste[2], 57) ? stall_model == 1 : stall_model == 2) &&
+	       endian_ok(m, model_bit(ste[2], 52)) && !(model_bit(ste[2], 57) ? stall_model == 1 : stall_model == 2) &&
 	       httu_ok(m, model_bit(ste[2], 56), model_bit(ste[2], 55)) &&
 	       !(model_bit(ste[1], 25) && !model_bit(m->id.idr3, 8)) &&
 	       !(!model_bit(m->id.idr0, 18) && model_bits(ste[2], 15, 8) != 0);
@@ -195,7 +199,7 @@ static bool ste_legal(const struct smmu_model *m, const uint64_t ste[8])
 		return s1 && s2 && !model_bit(ste[2], 57) && !model_bit(m->id.idr0, 11) &&
 		       (m->cr0ack & CR0_ATSCHK) != 0;
 	}
-	return eats != 3;
+	return true; /* 3 is as 0 without DPT, and without ATS nobody looks */
 }
 
 /* Stage 1 for one half of the VA space; va loses its tag byte. False: no translation there. */
@@ -246,6 +250,9 @@ static bool cd_legal(const struct smmu_model *m, const struct model_stream *s)
 	}
 	if ((model_bit(cd[0], 44) && (stall_model == 1 || model_bit(s->ste[1], 27))) ||
 		(!model_bit(cd[0], 44) && stall_model == 2)) {
+		return false;
+	}
+	if (!endian_ok(m, model_bit(cd[0], 15))) {
 		return false;
 	}
 	if (!model_bit(cd[0], 46) && model_bit(m->id.idr0, 26)) {
@@ -347,7 +354,7 @@ bool model_stream_find(struct smmu_model *m, uint32_t sid, uint32_t ssid, const 
 	out->s2 = model_bit(config, 1);
 	out->vmid = model_bit(m->id.idr0, 0) ? (uint16_t)out->ste[2] : 0;
 	out->el2 = out->s1 && !out->s2 && model_bits(out->ste[1], 31, 30) == 2;
-	out->eats = model_bit(m->id.idr0, 10) ? (uint8_t)model_bits(out->ste[1], 29, 28) : 0;
+	out->eats = model_bit(m->id.idr0, 10) ? (uint8_t)(model_bits(out->ste[1], 29, 28) % 3) : 0;
 	if (t->nested_only) {
 		return true;
 	}

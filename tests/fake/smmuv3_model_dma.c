@@ -23,6 +23,10 @@ static enum verdict judge(struct smmu_model *m, const struct model_stream *s, co
 		model_event(m, s, t, UINT16_MAX);
 		return END_ABORT;
 	}
+	if (!f->stage2 && !s->s1) {
+		model_event(m, s, t, UINT16_MAX); /* 3.4: no CD that could say otherwise */
+		return END_ABORT;
+	}
 	stall = f->stage2 ? model_bit(s->ste[2], 57) : model_bit(s->cd[0], 44);
 	record = f->stage2 ? model_bit(s->ste[2], 58) : model_bit(s->cd[0], 45);
 	if (stall) {
@@ -104,7 +108,9 @@ enum smmu_model_outcome model_burst(struct smmu_model *m, uint32_t sid, uint32_t
 	}
 	if (!model_stream_find(m, sid, ssid, &t, &s, &bypass)) {
 		verdict = judge(m, &s, &t);
-	} else if (!bypass) {
+	} else if (bypass) {
+		verdict = model_input_fits(m, &s, &t) ? GO : judge(m, &s, &t);
+	} else {
 		t.priv = model_bits(s.ste[1], 49, 48) == 3;
 		if (!model_translate(m, &s, &t, &x)) {
 			verdict = judge(m, &s, &t);

@@ -27,6 +27,12 @@ uint8_t model_oas(const struct smmu_model *m)
 	return bits[m->id.idr5 & 7];
 }
 
+/* 3.4: AArch32 tables, where there are any, bring 40 bits of input. */
+uint8_t model_ias(const struct smmu_model *m)
+{
+	return MAX(model_oas(m), model_bit(m->id.idr0, 2) ? 40 : 0);
+}
+
 static bool inside(const struct smmu_model *m, uint64_t pa, size_t len)
 {
 	if (pa < m->base_pa || pa - m->base_pa > m->bytes || len > m->bytes - (pa - m->base_pa)) {

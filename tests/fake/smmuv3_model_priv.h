@@ -81,6 +81,7 @@ bool model_copy(struct smmu_model *m, uint64_t pa, uint8_t *data, uint32_t len, 
 void model_updates_show(struct smmu_model *m);
 void model_violation(struct smmu_model *m, const char *what, uint64_t value);
 uint8_t model_oas(const struct smmu_model *m);
+uint8_t model_ias(const struct smmu_model *m);
 
 /* smmuv3_model_event.c */
 void model_event(struct smmu_model *m, const struct model_stream *s, const struct model_txn *t, uint16_t stag);
@@ -123,10 +124,13 @@ bool model_translate(
 bool model_s2_regime(const struct smmu_model *m, const uint64_t ste[8], struct model_regime *g);
 bool model_s1_regime(const struct model_stream *s, uint64_t *va, struct model_regime *g);
 void model_fault(struct smmu_model *m, uint8_t type);
+/** 3.4: what no stage 1 translates fits the input size; otherwise a stage 1 fault. */
+bool model_input_fits(struct smmu_model *m, const struct model_stream *s, const struct model_txn *t);
 
 /* smmuv3_model_tlb.c */
 struct smmu_model_tlb *model_tlb_find(struct smmu_model *m, const struct smmu_model_tlb *key, bool *conflict);
-void model_tlb_add(struct smmu_model *m, const struct smmu_model_tlb *e);
+/** Keep what a walk for addr found. */
+void model_tlb_add(struct smmu_model *m, const struct smmu_model_tlb *e, uint64_t addr);
 /** One TLBI, CFGI or ATC_INV takes effect; writes that went through what it drops land. */
 void model_invalidate(struct smmu_model *m, uint64_t d0, uint64_t d1);
 void model_flights_land(struct smmu_model *m);

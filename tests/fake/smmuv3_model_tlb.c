@@ -14,8 +14,9 @@ struct reach {
 	uint8_t level; /* 0: any */
 };
 
-#define KINDS_S1 (1u << SMMU_MODEL_TLB_S1 | 1u << SMMU_MODEL_TLB_S12)
-#define KINDS_S2 (1u << SMMU_MODEL_TLB_S2)
+#define PAGE_LOG2 12u
+#define KINDS_S1  (1u << SMMU_MODEL_TLB_S1 | 1u << SMMU_MODEL_TLB_S12)
+#define KINDS_S2  (1u << SMMU_MODEL_TLB_S2)
 
 static bool same_tag(const struct smmu_model_tlb *e, const struct smmu_model_tlb *key)
 {
@@ -44,20 +45,41 @@ struct smmu_model_tlb *model_tlb_find(struct smmu_model *m, const struct smmu_mo
 	return hit;
 }
 
-void model_tlb_add(struct smmu_model *m, const struct smmu_model_tlb *e)
+void model_tlb_add(struct smmu_model *m, const struct smmu_model_tlb *e, uint64_t addr)
 {
-	for (uint32_t i = 0; i < SMMU_MODEL_TLB_MAX; i++) {
+	struct smmu_model_tlb *place = NULL;
+	struct smmu_model_tlb key = *e;
+	bool conflict;
+
+	if (m->tlb_grants_only) {
+		key.in = addr;
+		place = model_tlb_find(m, &key, &conflict);
+	}
+	for (uint32_t i = 0; i < SMMU_MODEL_TLB_MAX && place == NULL; i++) {
 		if (m->tlb[i].kind == SMMU_MODEL_TLB_NONE) {
-			m->tlb[i] = *e;
-			return;
+			place = &m->tlb[i];
 		}
 	}
-	m->tlb[m->tlb_next] = *e;
-	m->tlb_next = (m->tlb_next + 1) % SMMU_MODEL_TLB_MAX;
+	if (place == NULL) {
+		place = &m->tlb[m->tlb_next];
+		m->tlb_next = (m->tlb_next + 1) % SMMU_MODEL_TLB_MAX;
+	}
+	*place = *e;
+	place->whole_log2 = MAX(e->whole_log2, e->size_log2);
+	if (m->tlb_pages && e->size_log2 > PAGE_LOG2) {
+		uint64_t part = addr & ((UINT64_C(1) << e->size_log2) - 1) & ~((UINT64_C(1) << PAGE_LOG2) - 1);
+
+		place->in += part;
+		place->ipa += part;
+		place->out += part;
+		place->size_log2 = PAGE_LOG2;
+	}
 }
 
 static bool reached(const struct smmu_model_tlb *e, const struct reach *r)
 {
+	uint64_t lo;
+
 	if ((r->kinds >> e->kind & 1) == 0 || e->el2 != r->el2 || (!r->any_vmid && !r->el2 && e->vmid != r->vmid)) {
 		return false;
 	}
@@ -70,7 +92,9 @@ static bool reached(const struct smmu_model_tlb *e, const struct reach *r)
 	if (r->level != 0 && e->level != r->level) {
 		return false;
 	}
-	return e->in < r->lo + r->len && r->lo < e->in + (UINT64_C(1) << e->size_log2);
+	/* One leaf is one entry to an invalidation, however it is kept (Arm ARM D8.16). */
+	lo = e->in & ~((UINT64_C(1) << e->whole_log2) - 1);
+	return lo < r->lo + r->len && r->lo < lo + (UINT64_C(1) << e->whole_log2);
 }
 
 static void flight_land(struct smmu_model *m, struct smmu_model_flight *f)

@@ -32,6 +32,9 @@ static enum found look(
 	}
 	*hit = *e;
 	if (!may(e, t)) {
+		if (m->tlb_grants_only) {
+			return FOUND_NONE; /* and gives way to what the walk finds */
+		}
 		if (t->write && e->upgrade) {
 			e->kind = SMMU_MODEL_TLB_NONE;
 			return FOUND_NONE;
@@ -40,6 +43,12 @@ static enum found look(
 	}
 	m->counts.tlb_hits++;
 	return FOUND_USE;
+}
+
+/* Does stage 1 of a combined entry grant this? */
+static bool stage1_grants(const struct smmu_model_tlb *e, const struct model_txn *t)
+{
+	return e->kind == SMMU_MODEL_TLB_S12 && (e->stage1 >> ((t->priv ? 2 : 0) + (t->write ? 1 : 0)) & 1) != 0;
 }
 
 static bool refuse(struct smmu_model *m, enum found how, bool stage2, uint8_t class_code, uint64_t ipa)
@@ -92,7 +101,7 @@ bool model_stage2(struct smmu_model *m, const struct model_stream *s, uint64_t i
 			.in = ipa & ~((UINT64_C(1) << leaf.size_log2) - 1),
 			.out = leaf.out };
 		if (!leaf.no_cache) {
-			model_tlb_add(m, &e);
+			model_tlb_add(m, &e, ipa);
 		}
 	}
 	if (class_code == CLASS_TT && model_bit(s->ste[2], 54) && e.device) {
@@ -118,6 +127,9 @@ static bool stage1(
 	enum found found = look(m, &e, t, &e);
 	uint64_t ipa;
 
+	if (found == FOUND_REFUSED && stage1_grants(&e, t)) {
+		return refuse(m, found, true, CLASS_IN, e.ipa + offset_in(t->addr, e.size_log2));
+	}
 	if (found == FOUND_REFUSED || found == FOUND_CONFLICT) {
 		return refuse(m, found, false, CLASS_IN, 0);
 	}
@@ -153,6 +165,9 @@ static bool stage1(
 			return false;
 		}
 		e.size_log2 = MIN(leaf.size_log2, x.size_log2);
+		e.ipa = ipa & ~((UINT64_C(1) << e.size_log2) - 1);
+		e.stage1 = (uint8_t)(leaf.r | (leaf.w || (leaf.upgrade && leaf.r)) << 1 | leaf.priv_r << 2 |
+				     (leaf.priv_w || leaf.upgrade) << 3);
 		e.upgrade = (leaf.upgrade && (x.w || x.via.upgrade)) || (x.via.upgrade && leaf.priv_w);
 		e.r = e.r && x.r;
 		e.w = e.w && x.w;
@@ -161,17 +176,31 @@ static bool stage1(
 		e.out = x.pa & ~((UINT64_C(1) << e.size_log2) - 1);
 	}
 	e.in = t->addr & ~((UINT64_C(1) << e.size_log2) - 1);
+	e.whole_log2 = leaf.size_log2;
 	if (!leaf.no_cache) {
-		model_tlb_add(m, &e);
+		model_tlb_add(m, &e, t->addr);
 	}
 	answer(out, &e, t->addr, ipa, t->priv);
 	return true;
 }
 
+bool model_input_fits(struct smmu_model *m, const struct model_stream *s, const struct model_txn *t)
+{
+	uint8_t bits = s->s2 ? model_ias(m) : model_oas(m);
+
+	if (s->s1 || t->addr >> bits == 0) {
+		return true;
+	}
+	model_fault(m, EV_ADDR_SIZE);
+	m->fault.class_code = CLASS_IN;
+	return false;
+}
+
 bool model_translate(
 	struct smmu_model *m, const struct model_stream *s, const struct model_txn *t, struct model_xlate *out)
 {
-	bool ok = s->s1 && !t->nested_only ? stage1(m, s, t, out) : model_stage2(m, s, t->addr, t, CLASS_IN, out);
+	bool ok = model_input_fits(m, s, t) &&
+		  (s->s1 && !t->nested_only ? stage1(m, s, t, out) : model_stage2(m, s, t->addr, t, CLASS_IN, out));
 
 	m->fault.addr = t->addr;
 	return ok;

@@ -193,6 +193,7 @@ bool model_walk(struct smmu_model *m, const struct model_regime *g, uint64_t va,
 		if (!desc_read(m, g, at, &pa, &desc)) {
 			return false;
 		}
+		m->fault.level = level;
 		if (!is_leaf(g, level, desc, &bad) && !bad) {
 			table = desc & MASK64(47, 12) & ~((UINT64_C(1) << g->granule) - 1);
 			if (table >> g->output_bits != 0) {

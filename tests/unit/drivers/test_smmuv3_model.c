@@ -118,6 +118,68 @@ static void illegal_entries_are_bad_entries(void **state)
 	}
 }
 
+/* IHI 0070 3.4: such an input is a stage 1 fault, though there is no stage 1 and nothing that could keep it quiet. */
+static void an_input_beyond_the_address_size_is_a_stage_1_fault(void **state)
+{
+	static const uint64_t bypass[4] = { 0x9, BIT64(44), 0, 0 };
+	struct fixture *fx = *state;
+	uint64_t record[4];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (i == 0) {
+			smmu_bench_ste(fx->b, SID, bypass);
+		} else {
+			stream(fx, S2_RW, 0);
+		}
+		assert_int_equal(smmu_bench_write(fx->b, SID, BIT64(44) + IOVA, 1), SMMU_MODEL_ABORT);
+		assert_true(smmu_bench_event(fx->b, record));
+		assert_int_equal(record[0] & 0xff, 0x11);
+		assert_true((record[1] & BIT64(39)) == 0);
+		assert_int_equal(record[1] >> 40 & 3, 2);
+		assert_int_equal(record[2], BIT64(44) + IOVA);
+		assert_int_equal(record[3], 0);
+	}
+}
+
+static void ats_fields_of_an_entry_are_ignored_without_ats(void **state)
+{
+	struct fixture *fx = *state;
+
+	for (uint64_t eats = 0; eats < 4; eats++) {
+		uint64_t ste[4] = { 0xd, BIT64(44) | eats << 28, 0, fx->root };
+
+		fx->b->m.id.idr0 &= ~IDR0_ATS;
+		stream(fx, S2_RW, 0);
+		ste[2] = *smmu_bench_word(fx->b, BENCH_PA + 64 * SID + 16);
+		smmu_bench_ste(fx->b, SID, ste);
+		assert_int_equal(smmu_bench_write(fx->b, SID, IOVA, 1), SMMU_MODEL_DONE);
+	}
+}
+
+/* A block is one entry to an invalidation, in whatever parts it is kept (Arm ARM D8.16). */
+static void a_block_kept_in_parts_goes_as_a_whole(void **state)
+{
+	struct fixture *fx = *state;
+	uint64_t block = UINT64_C(0x80000000);
+
+	fx->b->m.tlb_pages = true;
+	smmu_bench_map(fx->b, fx->root, IOVA & ~MASK64(20, 0), block, S2_RW, 2);
+	smmu_bench_ste_s2(fx->b, SID, VMID, fx->root, 0);
+	for (uint64_t i = 0; i < 2; i++) {
+		assert_int_equal(smmu_bench_write(fx->b, SID, BENCH_PAGE(i) - block + (IOVA & ~MASK64(20, 0)), 1),
+			SMMU_MODEL_DONE);
+	}
+	smmu_bench_store(fx->b, smmu_bench_leaf(fx->b, fx->root, IOVA), 0);
+	assert_int_equal(
+		smmu_bench_write(fx->b, SID, BENCH_PAGE(1) - block + (IOVA & ~MASK64(20, 0)), 2), SMMU_MODEL_DONE);
+	assert_int_equal(
+		smmu_bench_write(fx->b, SID, BENCH_PAGE(2) - block + (IOVA & ~MASK64(20, 0)), 2), SMMU_MODEL_ABORT);
+	smmu_bench_command(fx->b, 0x2a | (uint64_t)VMID << 32, IOVA & ~MASK64(20, 0));
+	assert_true(smmu_bench_sync(fx->b));
+	assert_int_equal(
+		smmu_bench_write(fx->b, SID, BENCH_PAGE(1) - block + (IOVA & ~MASK64(20, 0)), 3), SMMU_MODEL_ABORT);
+}
+
 static void commands_run_in_order_and_only_when_let(void **state)
 {
 	struct fixture *fx = *state;
@@ -445,6 +507,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(traffic_passes_until_gbpa_or_an_entry_says_otherwise),
 		T(illegal_entries_are_bad_entries),
+		T(an_input_beyond_the_address_size_is_a_stage_1_fault),
+		T(ats_fields_of_an_entry_are_ignored_without_ats),
+		T(a_block_kept_in_parts_goes_as_a_whole),
 		T(commands_run_in_order_and_only_when_let),
 		T(a_command_that_is_not_published_is_not_what_runs),
 		T(commands_that_do_not_exist_stop_the_queue_until_acknowledged),

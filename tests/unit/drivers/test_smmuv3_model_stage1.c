@@ -68,6 +68,7 @@ static void illegal_contexts_are_bad_contexts(void **state)
 		{ BIT64(46), 0, BIT32(26) }, /* RAZ/WI, abort only */
 		{ BIT64(43), 3u << 6, 0 },   /* HA beyond HTTU */
 		{ BIT64(30), 0, 0 },	     /* second half on, without a granule */
+		{ BIT64(15), 0, 0 },	     /* big endian, little only */
 	};
 	struct fixture *fx = *state;
 	const uint32_t idr0 = fx->b->m.id.idr0;
@@ -182,6 +183,28 @@ static void a_context_outside_stage_2_is_a_stage_2_fault_of_class_cd(void **stat
 	assert_int_equal(record[3] & MASK64(51, 12), CD_PA);
 }
 
+/* A write that a combined entry refuses is a fault of the stage that refuses it, as after a walk. */
+static void a_refusal_by_the_tlb_names_the_stage(void **state)
+{
+	struct fixture *fx = *state;
+	uint64_t record[4], value;
+
+	for (uint32_t stage = 1; stage <= 2; stage++) {
+		nested(fx, 0);
+		smmu_bench_map(fx->b, fx->root, IOVA, BENCH_PAGE(1), stage == 1 ? S1_RO : S1_RW, 3);
+		smmu_bench_store(fx->b, smmu_bench_leaf(fx->b, fx->s2_root, BENCH_PAGE(1)),
+			BENCH_PAGE(1) | (stage == 2 ? S2_RO : S2_RW) | 3);
+		smmu_bench_command(fx->b, 0x30, 0);
+		assert_true(smmu_bench_sync(fx->b));
+		assert_int_equal(smmu_bench_read(fx->b, SID, IOVA + 8, &value), SMMU_MODEL_DONE);
+		assert_int_equal(smmu_bench_write(fx->b, SID, IOVA + 8, 1), SMMU_MODEL_ABORT);
+		assert_true(smmu_bench_event(fx->b, record));
+		assert_int_equal(record[0] & 0xff, 0x13);
+		assert_int_equal(record[1] >> 39 & 1, stage == 2);
+		assert_int_equal(record[3] & MASK64(51, 12), stage == 2 ? BENCH_PAGE(1) : 0);
+	}
+}
+
 static void split_ats_keeps_stage_2_in_the_path(void **state)
 {
 	struct fixture *fx = *state;
@@ -273,6 +296,7 @@ int main(void)
 		T(a_changed_context_is_not_seen_before_cfgi_cd),
 		T(substreams_have_contexts_of_their_own),
 		T(a_context_outside_stage_2_is_a_stage_2_fault_of_class_cd),
+		T(a_refusal_by_the_tlb_names_the_stage),
 		T(split_ats_keeps_stage_2_in_the_path),
 		T(a_two_level_table_serves_what_its_spans_cover),
 		T(tables_that_cannot_be_read_are_told_by_address),
