@@ -296,7 +296,7 @@ static enum err chore_begin(struct fake_device *d)
 {
 	d->arc_open = false;
 	d->transfer.now = 0;
-	d->chore_left = 2;
+	d->chore_left = 2 + d->chore_polls;
 	return ERR_OK;
 }
 

@@ -44,7 +44,7 @@ struct fake_device {
 	uint64_t log_words[(FAKE_VM_PAGES + 63) / 64];
 	struct fake_dirty log;
 	uint32_t resets, scrubs;
-	uint32_t chore_left;
+	uint32_t chore_left, chore_polls; /* polls left of a reset or scrub; polls of one beyond two */
 	/* What goes wrong: the arc from -> to fails once, staying where it was or going to ERROR, or is not begun. */
 	enum device_state fail_from, fail_to;
 	enum fake_device_failure failure;

@@ -15,3 +15,5 @@ tests/unit/migration/test_restart-src := tests/unit/migration/pair.c
 tests/unit/migration/test_failures-src := tests/unit/migration/pair.c
 unit-tests += tests/unit/migration/test_uri
 unit-tests += tests/unit/migration/test_mark
+unit-tests += tests/unit/migration/test_late
+tests/unit/migration/test_late-src := tests/unit/migration/pair.c
