@@ -4,6 +4,7 @@ unit-tests += tests/unit/migration/test_device_plan
 unit-tests += tests/unit/migration/test_device_walk
 unit-tests += tests/unit/migration/test_device_flow
 tests/unit/migration/test_device_flow-src := tests/unit/migration/pair.c
+unit-tests += tests/unit/migration/test_device_run
 unit-tests += tests/unit/migration/test_wire
 unit-tests += tests/unit/migration/test_rounds
 unit-tests += tests/unit/migration/test_migrate
