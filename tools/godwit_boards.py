@@ -515,13 +515,14 @@ class Board:
       pki         folder with ca.der and NAME.crt.der, NAME.key.der; cert: that NAME (default: the board's name)
       config      further lines of the configuration, a dict
       edus        how many edu devices
+      nic         (what -netdev says for id nic0, MAC address) of an e1000e at the place behind them; the slot has it
       ram_mib, vcpus   shape of the slot
       shared_ram  False: no file behind the RAM
       guest       image; with cmdline it is booted as Linux is, initrd: its initramfs
     """
 
     def __init__(self, lab, name, number, autostart=False, cpu=CPU_MAX, pki=None, cert=None, config=None, edus=1,
-                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False):
+                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False, nic=None):
         self.lab, self.name, self.number = lab, name, number
         self.address = f"10.7.0.{number}"
         self.shared_ram = shared_ram
@@ -554,6 +555,9 @@ class Board:
         self.image = pathlib.Path(image or ROOT / "build" / "image" / "godwit.bin")
         self.cpu = cpu
         self.edus = edus
+        self.nic = nic
+        if nic is not None:
+            self.settings.setdefault("slot.device", edus + 1)
 
     # ---- life ----
 
@@ -579,6 +583,9 @@ class Board:
                  "-device", "virtio-rng-device"]
         for slot in range(1, self.edus + 1):
             args += ["-device", f"edu,bus=pcie.0,addr={slot:x}.0,dma_mask=0xffffffffffffffff"]
+        if self.nic is not None:
+            netdev, mac = self.nic
+            args += ["-netdev", netdev, "-device", f"e1000e,bus=pcie.0,addr={self.edus + 1:x}.0,netdev=nic0,mac={mac},romfile="]
         config = folder / f"{self.name}.config"
         config.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
         args += ["-fw_cfg", f"name=opt/godwit/config,file={config}"]

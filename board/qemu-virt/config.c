@@ -32,7 +32,7 @@ static const struct key keys[] = {
 	TEXT("slot.name", slot_name),
 	NUMBER("slot.ram-mib", slot_ram_mib, 2, SLOT_RAM_MIB_MAX, 2),
 	NUMBER("slot.vcpus", slot_vcpus, 1, VCPU_COUNT_MAX, 1),
-	FLAG("slot.device", slot_device),
+	NUMBER("slot.device", slot_devices, 0, SLOT_DEVICES_MAX, 1),
 	FLAG("autostart", autostart),
 	TEXT("selftest", selftest),
 	TEXT("dirty-log", dirty_log),
@@ -48,7 +48,7 @@ void config_default(struct board_config *out)
 	memset(out->mask, 255, 3);
 	out->slot_ram_mib = 64;
 	out->slot_vcpus = 2;
-	out->slot_device = true;
+	out->slot_devices = 1;
 }
 
 /** a.b.c.d, each 0 .. 255. */

@@ -25,7 +25,7 @@ struct board_config {
 	char slot_name[VM_NAME_MAX];	/* slot.name */
 	uint32_t slot_ram_mib;		/* slot.ram-mib, 2 .. SLOT_RAM_MIB_MAX, even */
 	uint32_t slot_vcpus;		/* slot.vcpus, 1 .. VCPU_COUNT_MAX */
-	bool slot_device;		/* slot.device, 1: the edu function belongs to the slot */
+	uint32_t slot_devices;		/* slot.device, n: the functions at 0000:00:01.0 to n belong to the slot, those known by their IDs */
 	bool autostart;			/* autostart, 1: this host owns the VM and starts it */
 	char selftest[CONFIG_SELFTEST_MAX]; /* selftest: empty, or the name of a board test */
 	char dirty_log[CONFIG_SELFTEST_MAX]; /* dirty-log: auto, write-protect */
@@ -33,6 +33,7 @@ struct board_config {
 };
 
 #define SLOT_RAM_MIB_MAX	128u
+#define SLOT_DEVICES_MAX	4u	/* each with a pin interrupt of its own */
 
 /** Defaults: no name, 64 MiB, two vCPUs, the device, no autostart. */
 void config_default(struct board_config *out);

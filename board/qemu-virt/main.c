@@ -69,20 +69,20 @@ static void read_config(void)
 	}
 }
 
-/** The device the slot is configured with; a machine that lacks it runs without, and says so. */
+/** The devices the slot is configured with; a machine that lacks them runs without, and says so. */
 static void give_device(void)
 {
 	enum err err;
 
-	if (!config.slot_device) {
+	if (config.slot_devices == 0) {
 		return;
 	}
-	err = passthrough_assign(&passthrough, &slot0.vm, config.dma_log);
-	if (err == ERR_OK) {
-		err = slot_irq_link(&slot0, passthrough.function->intx_intid);
+	err = passthrough_assign(&passthrough, &slot0.vm, config.slot_devices, config.dma_log);
+	for (uint32_t i = 0; i < passthrough.count && err == ERR_OK; i++) {
+		err = slot_irq_link(&slot0, passthrough.device[i].function->intx_intid);
 	}
 	if (err == ERR_UNSUPPORTED) {
-		console_line("godwit: slot %s has no device: none was found at 0000:00:01.0", config.slot_name);
+		console_line("godwit: slot %s has no device: none that is known was found at 0000:00:01.0", config.slot_name);
 		return;
 	}
 	must("device of the slot", err);

@@ -38,7 +38,7 @@ static struct gw gw;
 static struct transport transport;
 static bool has_transport;
 static struct tls_port tls_port;
-static struct device device;
+static struct device devices[SLOT_DEVICES_MAX];
 static uint64_t bitmap[GW_BITMAP_WORDS(SLOT_PAGES_MAX)];
 static uint8_t ca_der[CREDENTIAL_BYTES], cert_der[CREDENTIAL_BYTES], key_der[CREDENTIAL_BYTES];
 
@@ -186,11 +186,11 @@ enum err service_init(const struct service_config *config)
 		return err;
 	}
 	g.vm = vm_interface(&cfg.slot->vm);
-	if (cfg.passthrough->function != NULL) {
-		device = edu_device(&cfg.passthrough->edu);
-		g.devices = &device;
-		g.device_count = 1;
+	for (uint32_t i = 0; i < cfg.passthrough->count; i++) {
+		devices[i] = passthrough_device(&cfg.passthrough->device[i]);
 	}
+	g.devices = devices;
+	g.device_count = cfg.passthrough->count;
 	g.streams = network_init();
 	g.tls = tls_init();
 	err = gw_init(&gw, &g, reason);

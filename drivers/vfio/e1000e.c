@@ -657,7 +657,9 @@ static const char *op_last_error(void *ctx)
 
 static struct dirty op_log(void *ctx)
 {
-	return (struct dirty){ .ops = &e1000e_dirty_ops, .ctx = ctx };
+	struct e1000e *e = ctx;
+
+	return e->config.tracker.ops != NULL ? e->config.tracker : (struct dirty){ .ops = &e1000e_dirty_ops, .ctx = ctx };
 }
 
 /* From any state, over any arc that is open: the function is cut off from memory first. */

@@ -114,6 +114,8 @@ struct e1000e_config {
 	/** A page of the hypervisor: readable in the device's stage 2 at scratch_iova, outside the VM's RAM. */
 	uint8_t *scratch;
 	uint64_t scratch_iova;
+	/** Records the device's writes in place of its own log; ops NULL: none. */
+	struct dirty tracker;
 };
 
 enum e1000e_job {

@@ -2,12 +2,13 @@
 #
 # Test guests: build/guest/NAME.bin, arm64 Images that run at EL1 on QEMU's virt board, with our hypervisor or without.
 
-guests := flight faults dirty
+guests := flight faults dirty nic
 
 guest-lib := $(addprefix tests/guest/lib/,start.S fp.S exception.c mmu.c gic.c timer.c uart.c psci.c pci.c)
 guest-lib += arch/aarch64/mem.S core/base/fmt.c core/base/text.c
 faults-guest-src := tests/guest/faults/main.c
 dirty-guest-src := tests/guest/dirty/main.c
+nic-guest-src := tests/guest/nic/main.c
 flight-guest-src := $(addprefix tests/guest/flight/,main.c pages.c ball.c edu.c)
 
 guest-objs = $(patsubst %,$(B)/guest/obj/%.o,$(basename $1))
@@ -42,8 +43,8 @@ guests: $(addprefix $(B)/guest/,$(addsuffix .bin,$(guests)))
 test-guest: $(DEPS)/stamp/qemu $(addprefix $(B)/guest/,$(addsuffix .bin,$(guests)))
 	@tests/guest/check.py
 
-# tests/board/test_guests.py
-test-board: $(B)/guest/faults.bin $(B)/guest/dirty.bin
+# tests/board/test_guests.py, test_nic.py
+test-board: $(B)/guest/faults.bin $(B)/guest/dirty.bin $(B)/guest/nic.bin
 
 test-targets += test-guest
 

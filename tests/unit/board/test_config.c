@@ -33,7 +33,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.slot_name, "web");
 	assert_int_equal(c.slot_ram_mib, 32);
 	assert_int_equal(c.slot_vcpus, 1);
-	assert_false(c.slot_device);
+	assert_int_equal(c.slot_devices, 0);
 	assert_true(c.autostart);
 	assert_string_equal(c.selftest, "smmu");
 }
