@@ -16,8 +16,9 @@ import re
 import sys
 
 # Where the text is in a call: FORMAT or TEXT, whatever the place of the argument.
-FORMAT_CALLS = {"source_fail", "destination_fail", "engine_set_error", "qmp_fail"}
-TEXT_CALLS = {"refuse", "handshake_fail", "handshake_drop", "epoch_fault", "epoch_end", "epoch_note_refused", "stranger_drop"}
+FORMAT_CALLS = {"engine_fail", "engine_set_error", "qmp_fail"}
+TEXT_CALLS = {"refuse", "handshake_fail", "handshake_drop", "epoch_fault", "epoch_end", "epoch_note_refused", "stranger_drop",
+              "engine_fail_device", "note_failed_device"}
 LOG_CALLS = {"engine_log", "session_log", "log"}
 # Helpers that name a field: the format they use.
 FIELD_CALLS = {
@@ -26,8 +27,9 @@ FIELD_CALLS = {
     "bad": "%s: %s is %llu",
     "violation": "control channel: %s is %llu, expected %llu",
     "differ_u64": "%s: peer has %llu, this host %llu",
+    "NUMBER": "%s: peer has %llu, this host %llu",
+    "RANGE": "Parameter '%s' expects an integer in the range of %llu to %llu, not %llu",
     "differ": "totals of stream %u: %s: %llu were sent, %llu came",
-    "check": "Parameter '%s' expects an integer in the range of %llu to %llu, not %llu",
 }
 # A message cut short is a bad length.
 CUT = "cut"

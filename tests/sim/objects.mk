@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 host-progs += tests/sim/sim
 tests/sim/sim-src := $(addprefix tests/sim/,sim.c world.c host.c guest.c gadget.c chaos.c operator.c plan.c)
-tests/sim/sim-src += $(addprefix tests/sim/,journal.c ledger.c trace.c wire.c quick_seal.c console.c reached.c rogue.c dma.c limits.c)
+tests/sim/sim-src += $(addprefix tests/sim/,journal.c ledger.c trace.c wire.c quick_seal.c console.c reached.c rogue.c dma.c limits.c conserve.c)
 # Every step of the hand-over passes through tests/sim/trace.c, and every text through tests/sim/reached.c.
 tests/sim/sim-ldlibs := -Wl,--wrap=handover_post,--wrap=fmt,--wrap=vfmt,--wrap=err_name,--wrap=qmp_check,--wrap=channel_receive,--wrap=channel_join_seal,--wrap=channel_join_open
 

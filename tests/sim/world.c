@@ -9,6 +9,7 @@
 
 #define STEPS_MAX      4000000u
 #define ZERO_STEPS_MAX 2000000u /* of one host on end: it says there is work, for ever */
+#define CONSERVED_EVERY 7u /* steps: a prime, so that no rhythm hides */
 #define SIM_US_MAX     3600000000u
 
 bool world_fault(struct world *w, struct sim_host *h, enum plan_fault fault, uint32_t one_in)
@@ -120,6 +121,9 @@ static void host_step(struct sim_host *h)
 	trace_host(UINT32_MAX);
 	now = host_time_us(h);
 	w->steps++;
+	if (w->steps % CONSERVED_EVERY == 0) {
+		world_conserved(w, h->index);
+	}
 	if (h->guest.borrowed != 0) {
 		journal_broken(&w->journal, "%u pages are still borrowed after a step of %c", h->guest.borrowed,
 			"ABC"[h->index]);

@@ -177,6 +177,9 @@ enum owner host_owner(const struct sim_host *h);
 /** The VM is started from its beginning. */
 void host_vm_begin(struct sim_host *h);
 
+/** Frames and credits of a host's session, and of its peer's, add up. */
+void world_conserved(struct world *w, uint32_t host);
+
 void guest_init(struct guest *g, struct sim_host *h);
 void guest_free(struct guest *g);
 /** At power-on with a VM of its own: its RAM as an image has it. */

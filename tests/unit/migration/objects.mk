@@ -14,6 +14,7 @@ unit-tests += tests/unit/migration/test_godwit
 tests/unit/migration/test_migrate-src := tests/unit/migration/pair.c
 tests/unit/migration/test_restart-src := tests/unit/migration/pair.c
 tests/unit/migration/test_failures-src := tests/unit/migration/pair.c
+unit-tests += tests/unit/migration/test_unreached
 unit-tests += tests/unit/migration/test_uri
 unit-tests += tests/unit/migration/test_mark
 unit-tests += tests/unit/migration/test_late
