@@ -522,7 +522,8 @@ static bool image_alive(struct world *w)
 		enum owner owner = host_owner(&w->hosts[i]);
 
 		if (w->hosts[i].powered && (owner_may_run(owner) || owner == OWNER_HELD || owner == OWNER_GIVEN ||
-						   (owner == OWNER_GONE && at_work(w, i)) || owner == OWNER_READY)) {
+						   (owner == OWNER_GONE && at_work(w, i) && !engine_of(w, i)->src.scrubbed) ||
+						   owner == OWNER_READY)) {
 			return true;
 		}
 	}
@@ -576,6 +577,11 @@ static void help(struct world *w)
 		if ((owner == OWNER_GIVEN || (owner == OWNER_GONE && at_work(w, i))) && all_fenced(w, i) &&
 			!engine_of(w, i)->src.running_seen) {
 			(void)resolve(w, i, RESOLVE_TAKE_BACK, false, "take-back, all-fenced");
+			return;
+		}
+		if (owner == OWNER_GONE && engine_of(w, i)->alive && engine_of(w, i)->src.running_seen &&
+			engine_of(w, i)->src.peer_unknown) {
+			(void)resolve(w, i, RESOLVE_DISCARD, false, "discard");
 			return;
 		}
 		if (owner == OWNER_UNKNOWN && engine_of(w, i)->alive && !source_asks(engine_of(w, i)) &&

@@ -27,6 +27,9 @@ static uint32_t draw_faults(struct chance *c)
 	if (chance_one_in(c, 5)) {
 		return 0;
 	}
+	if (chance_one_in(c, 10)) {
+		return 1u << FAULT_ROGUE; /* with nothing else to fail before the lie is told */
+	}
 	for (uint32_t i = 0; i < FAULT_COUNT; i++) {
 		faults |= chance_one_in(c, rare) ? 1u << i : 0;
 	}

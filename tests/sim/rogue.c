@@ -15,7 +15,7 @@
 /* One byte, mostly an early one, becomes something else; or a whole word becomes an edge. */
 static void spoil(struct chance *c, uint8_t *bytes, size_t len)
 {
-	size_t at = chance_below(c, chance_one_in(c, 2) && len > 8 ? 8 : len);
+	size_t at = chance_below(c, chance_one_in(c, 3) && len > 8 ? 8 : len);
 
 	switch (chance_below(c, 4)) {
 	case 0:
@@ -43,6 +43,22 @@ static bool lies(enum rogue_lie about, struct sim_host **h, uint32_t one_in)
 	return true;
 }
 
+static uint8_t frame_type; /* of the frame being sealed */
+
+static bool lies_in_frame(struct sim_host **h)
+{
+	switch (frame_type) {
+	case FRAME_RAM:
+		return lies(ROGUE_PAYLOAD, h, 4);
+	case FRAME_TOTALS:
+		return lies(ROGUE_TOTALS, h, 2);
+	case FRAME_JOIN:
+		return lies(ROGUE_JOIN, h, 2);
+	default:
+		return lies(ROGUE_STATE, h, 2);
+	}
+}
+
 static void seal_bytes(struct seal_state *s, uint8_t *out, const uint8_t *in, size_t len_bytes)
 {
 	uint8_t head[HEAD_BYTES];
@@ -50,8 +66,7 @@ static void seal_bytes(struct seal_state *s, uint8_t *out, const uint8_t *in, si
 	struct sim_host *h;
 
 	/* Lengths and counts come in small pieces, pages in whole ones. */
-	if (len_bytes < PAGE_BYTES && len > 0 &&
-		(lies(ROGUE_ANY, &h, 24) || lies(ROGUE_PAYLOAD, &h, 8) || (len_bytes < 80 && len_bytes > 16 && lies(ROGUE_TOTALS, &h, 2)))) {
+	if (len_bytes < PAGE_BYTES && len > 0 && (lies(ROGUE_ANY, &h, 24) || lies_in_frame(&h))) {
 		memcpy(head, in, len);
 		spoil(&h->chance, head, len);
 		quick_seal()->bytes(s, out, head, len);
@@ -69,6 +84,7 @@ static enum err seal_begin(struct seal_state *s, const uint8_t iv[SEAL_IV_BYTES]
 	uint8_t *header = (uint8_t *)(uintptr_t)aad;
 	struct sim_host *h;
 
+	frame_type = aad_bytes == FRAME_HEADER_BYTES ? header[TYPE] : 0;
 	if (aad_bytes == FRAME_HEADER_BYTES && lies(ROGUE_HEADER, &h, 6)) {
 		switch (chance_below(&h->chance, 4)) {
 		case 0:
