@@ -102,7 +102,21 @@ static enum err seal_begin(struct seal_state *s, const uint8_t iv[SEAL_IV_BYTES]
 			break;
 		}
 	}
+	if (trace_host_now() != NULL && world_fault(trace_host_now()->world, trace_host_now(), FAULT_RANDOM, 200)) {
+		return ERR_IO; /* the crypto engine fails */
+	}
 	return quick_seal()->begin(s, iv, aad, aad_bytes);
+}
+
+static enum err seal_expand(
+	const uint8_t prk[HASH_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *out, size_t out_bytes)
+{
+	struct sim_host *h = trace_host_now();
+
+	if (h != NULL && world_fault(h->world, h, FAULT_RANDOM, 12)) {
+		return ERR_IO;
+	}
+	return quick_seal()->hkdf_expand(prk, info, info_bytes, out, out_bytes);
 }
 
 const struct seal_ops *rogue_seal(void)
@@ -112,6 +126,7 @@ const struct seal_ops *rogue_seal(void)
 	ops = *quick_seal();
 	ops.bytes = seal_bytes;
 	ops.begin = seal_begin;
+	ops.hkdf_expand = seal_expand;
 	return &ops;
 }
 
@@ -167,6 +182,9 @@ static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t le
 		message[0] = (uint8_t)payload;
 		message[1] = (uint8_t)(payload >> 8);
 		len = payload + MESSAGE_HEADER_BYTES;
+	} else if (how == 1 && chance_one_in(&h->chance, 3)) { /* the end, at a moment of its own choice */
+		message[4] = (uint8_t)(chance_one_in(&h->chance, 2) ? MESSAGE_REFUSE : MESSAGE_FAULT);
+		message[5] = MESSAGE_REFUSE >> 8;
 	} else if (how == 1) { /* another type */
 		message[4] = (uint8_t)chance_below(&h->chance, 24);
 		message[5] = chance_one_in(&h->chance, 2) ? message[5] : (uint8_t)(message[5] ^ 0x80);
@@ -178,6 +196,27 @@ static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t le
 	return below->write(ctx, tls, message, len);
 }
 
+static enum err tls_exporter(void *ctx, tls_id tls, const char *label, const uint8_t *context, size_t context_bytes,
+	uint8_t *out, size_t out_bytes)
+{
+	struct sim_host *h = trace_host_now();
+
+	if (h != NULL && world_fault(h->world, h, FAULT_RANDOM, 12)) {
+		return ERR_IO;
+	}
+	return below->exporter(ctx, tls, label, context, context_bytes, out, out_bytes);
+}
+
+static enum err tls_peer_id(void *ctx, tls_id tls, char out[HOST_ID_MAX])
+{
+	struct sim_host *h = trace_host_now();
+
+	if (h != NULL && world_fault(h->world, h, FAULT_CERT, 40)) {
+		return ERR_AUTH; /* a certificate without a host id */
+	}
+	return below->peer_id(ctx, tls, out);
+}
+
 struct tls rogue_tls(struct tls tls)
 {
 	static struct tls_ops ops;
@@ -185,5 +224,7 @@ struct tls rogue_tls(struct tls tls)
 	below = tls.ops;
 	ops = *tls.ops;
 	ops.write = tls_write;
+	ops.exporter = tls_exporter;
+	ops.peer_id = tls_peer_id;
 	return (struct tls){ &ops, tls.ctx };
 }

@@ -159,7 +159,7 @@ static enum err wire_connect(
 	struct wire_conn *c;
 
 	if (w->count == WIRE_CONNS || full(w)) {
-		return ERR_FULL;
+		return chance_one_in(&w->chance, 2) ? ERR_FULL : ERR_IO;
 	}
 	c = calloc(1, sizeof(*c));
 	ASSERT(c != NULL);
@@ -190,7 +190,10 @@ static enum err put(struct wire_party *party, stream_id id, const uint8_t *bytes
 	if (e == NULL || !e->alive || e->end_due || e->closing || e->party != party->index || c->state == WIRE_SYN) {
 		return ERR_LOST;
 	}
-	if ((p->queued == 0 && full(w)) || p->count >= w->way.segments || p->queued - p->acked + len > w->way.window) {
+	if (p->queued == 0 && full(w)) {
+		return chance_one_in(&w->chance, 2) ? ERR_FULL : ERR_LOST;
+	}
+	if (p->count >= w->way.segments || p->queued - p->acked + len > w->way.window) {
 		return ERR_FULL;
 	}
 	if (p->queued == p->acked) {
