@@ -311,6 +311,107 @@ static void a_full_command_queue_refuses_and_takes_again(void **state)
 	assert_int_equal(fx->b->m.violations, 0);
 }
 
+/* What one set of ID fields offers, and what is asked of it. */
+struct offer {
+	bool coherent, fwb, vmid16;
+	uint32_t httu;
+};
+struct wish {
+	bool access, dirty, fwb;
+	uint16_t vmid;
+};
+
+/* The name under which a wish is refused; NULL: it is granted. */
+static const char *refusal(const struct offer *o, const struct wish *w)
+{
+	uint32_t needed = w->dirty ? 2 : w->access ? 1 : 0;
+
+	if (w->vmid > 255 && !o->vmid16) {
+		return "IDR0.VMID16";
+	}
+	if (w->fwb && !o->fwb) {
+		return "IDR3.FWB";
+	}
+	if (w->dirty && !w->access) {
+		return "HTTU"; /* dirty state without the Access flag is reserved */
+	}
+	if (o->httu < needed) {
+		return "IDR0.HTTU";
+	}
+	return needed != 0 && !o->coherent ? "IDR0.COHACC" : NULL;
+}
+
+/* A write to a writable-clean page, and a read of one without its Access flag, do what was asked for and no more. */
+static void check_used(struct fixture *fx, const struct wish *w)
+{
+	const uint64_t clean = IOVA, old = IOVA + 4096;
+	uint64_t value, desc;
+
+	smmu_bench_map(fx->b, fx->root, clean, BENCH_PAGE(0), S2_CLEAN, 3);
+	smmu_bench_map(fx->b, fx->root, old, BENCH_PAGE(1), S2_CLEAN & ~DESC_AF, 3);
+	assert_int_equal(smmu_bench_write(fx->b, SID, clean, 1), w->dirty ? SMMU_MODEL_DONE : SMMU_MODEL_ABORT);
+	assert_int_equal(fx->b->m.fault.type, w->dirty ? 0 : 0x13);
+	desc = *smmu_bench_word(fx->b, smmu_bench_leaf(fx->b, fx->root, clean));
+	assert_int_equal((desc & DESC_B7) != 0, w->dirty);
+	assert_int_equal(smmu_bench_read(fx->b, SID, old, &value), w->access ? SMMU_MODEL_DONE : SMMU_MODEL_ABORT);
+	assert_int_equal(fx->b->m.fault.type, w->access ? 0 : 0x12);
+	desc = *smmu_bench_word(fx->b, smmu_bench_leaf(fx->b, fx->root, old));
+	assert_int_equal((desc & DESC_AF) != 0, w->access);
+	assert_int_equal((desc & DESC_B7) != 0, 0);
+}
+
+/* Nothing was queued, no entry is valid, and the device reaches nothing. */
+static void check_refused(struct fixture *fx, uint64_t commands, const char *name)
+{
+	assert_non_null(strstr(gw_smmu_reason(&fx->smmu), name));
+	assert_int_equal(fx->smmu.counts.commands, commands);
+	assert_false(gw_smmu_attached(&fx->smmu, SID));
+	assert_int_equal(smmu_bench_write(fx->b, SID, IOVA, 1), SMMU_MODEL_ABORT);
+}
+
+static void every_offer_of_the_id_registers_is_used_as_asked_or_refused_by_name(void **state)
+{
+	uint32_t granted = 0, refused = 0;
+
+	(void)state;
+	for (uint32_t set = 0; set < 512; set++) {
+		const struct offer o = { set & 1, set >> 1 & 1, set >> 2 & 1, set >> 3 & 3 };
+		const struct wish w = { set >> 5 & 1, set >> 6 & 1, set >> 7 & 1, set >> 8 & 1 ? 300 : VMID };
+		const char *name = refusal(&o, &w);
+		struct fixture *fx = fixture_new(set + 1);
+		struct gw_smmu_s2 s2 = s2_of(fx);
+		uint64_t commands;
+		enum err err;
+
+		fx->b->m.id.idr0 &= ~(IDR0_V16 | BIT32(4) | MASK32(7, 6));
+		fx->b->m.id.idr0 |= (o.coherent ? BIT32(4) : 0) | (o.vmid16 ? IDR0_V16 : 0) | o.httu << 6;
+		fx->b->m.id.idr3 |= o.fwb ? BIT32(8) : 0;
+		fx->config.maintains_caches = true;
+		up(fx);
+		s2.hw_access = w.access;
+		s2.hw_dirty = w.dirty;
+		s2.fwb = w.fwb;
+		s2.vmid = w.vmid;
+		commands = fx->smmu.counts.commands;
+		err = gw_smmu_attach_s2(&fx->smmu, SID, &s2);
+		if (err != (name == NULL ? ERR_OK : w.vmid > 255 && !o.vmid16 ? ERR_RANGE : ERR_UNSUPPORTED)) {
+			fail_msg("set 0x%x: %d, wanted %s", set, (int)err, name == NULL ? "to be used" : name);
+		}
+		if (name == NULL) {
+			check_used(fx, &w);
+			granted++;
+		} else {
+			check_refused(fx, commands, name);
+			refused++;
+		}
+		assert_int_equal(fx->b->m.violations, 0);
+		smmu_bench_free(fx->b);
+	}
+	assert_int_equal(granted + refused, 512);
+	assert_int_not_equal(granted, 0);
+	assert_int_not_equal(refused, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +419,7 @@ int main(void)
 		cmocka_unit_test(every_combination_of_features_comes_up_and_translates),
 		cmocka_unit_test(what_is_missing_is_refused_by_name_and_nothing_is_written),
 		cmocka_unit_test(a_geometry_that_the_driver_takes_is_legal),
+		cmocka_unit_test(every_offer_of_the_id_registers_is_used_as_asked_or_refused_by_name),
 		T(dirty_state_is_taken_where_the_id_register_offers_it_only),
 		T(faults_are_told_with_their_addresses),
 		T(lost_records_are_told_once_and_the_rest_are_kept),
