@@ -23,7 +23,8 @@ static enum err hello_prepare(struct engine *e, char *reason)
 	geometry_make(&e->geometry, &e->desc);
 	for (uint32_t i = 0; err == ERR_OK && i < e->devices.count; i++) {
 		err = geometry_add_device(&e->geometry, &e->devices.run[i].desc);
-		e->geometry.devices[i].load_us = (uint32_t)MIN(device_way_us(&e->devices.run[i], DEVICE_WAY_LOAD), UINT32_MAX);
+		e->geometry.devices[i].load_us =
+			(uint32_t)MIN(device_way_us(&e->devices.run[i], DEVICE_WAY_LOAD), UINT32_MAX);
 	}
 	if (err == ERR_OK) {
 		err = geometry_encode(&e->geometry, e->hello, sizeof(e->hello), &e->hello_bytes);
@@ -251,7 +252,8 @@ static enum err resolve_event(
 		}
 		if (e->owner == OWNER_GONE && !e->src.running_seen && !how->force) {
 			return refuse(reason, ERR_REFUSED,
-				"this may be the last image: the destination has not said that the VM runs; repeat with "
+				"this may be the last image: the destination has not said that the VM runs; repeat "
+				"with "
 				"force");
 		}
 		return ERR_OK;
@@ -307,8 +309,8 @@ enum err engine_resolve(struct engine *e, const struct resolve *how, char *reaso
 		engine_set_error(e, "resolved by the operator: %s", handover_event_name(event));
 	}
 	if (e->owner != OWNER_UNKNOWN) {
-		e->src.end_status = e->owner == OWNER_GONE && e->src.running_seen ? MIG_STATUS_COMPLETED
-										    : MIG_STATUS_FAILED;
+		e->src.end_status =
+			e->owner == OWNER_GONE && e->src.running_seen ? MIG_STATUS_COMPLETED : MIG_STATUS_FAILED;
 	}
 	(void)engine_post(e, side, event);
 	if (how->action == RESOLVE_TAKE_BACK) {

@@ -253,8 +253,7 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 	}
 	if (e->owner == OWNER_LOADING || e->owner == OWNER_READY) {
 		e->connected = false; /* the old connections are fenced */
-		engine_fail(
-			e, HANDOVER_EV_NEWER, "%s began a newer attempt, number %u", ev->peer, ev->attempt->number);
+		engine_fail(e, HANDOVER_EV_NEWER, "%s began a newer attempt, number %u", ev->peer, ev->attempt->number);
 	}
 	e->closing = CLOSE_NONE;
 	dst->waiting = *ev->attempt;
@@ -399,8 +398,8 @@ static void on_message(struct engine *e, const struct link_event *ev)
 	enum err err = ctrl_decode(ev->type, ev->bytes, ev->len_bytes, m);
 
 	if (err != ERR_OK) {
-		engine_fail(e, HANDOVER_EV_FAIL, "the source sent a malformed message: type %u, %zu bytes",
-			ev->type, ev->len_bytes);
+		engine_fail(e, HANDOVER_EV_FAIL, "the source sent a malformed message: type %u, %zu bytes", ev->type,
+			ev->len_bytes);
 		return;
 	}
 	if (m->epoch != e->epoch) {

@@ -29,24 +29,24 @@ enum device_state {
 };
 
 /** VFIO_MIGRATION_* flags. */
-#define DEVICE_MIG_STOP_COPY	(1u << 0)
-#define DEVICE_MIG_P2P		(1u << 1)
-#define DEVICE_MIG_PRE_COPY	(1u << 2)
+#define DEVICE_MIG_STOP_COPY (1u << 0)
+#define DEVICE_MIG_P2P	     (1u << 1)
+#define DEVICE_MIG_PRE_COPY  (1u << 2)
 
 /** QEMU's property enable-migration of vfio-pci, set by whoever plugs the device. */
 enum device_enable {
-	DEVICE_ENABLE_AUTO = 0,		/* a device that cannot migrate blocks migration */
-	DEVICE_ENABLE_ON,		/* it may not even be plugged */
-	DEVICE_ENABLE_OFF,		/* it blocks migration, whatever it can */
+	DEVICE_ENABLE_AUTO = 0, /* a device that cannot migrate blocks migration */
+	DEVICE_ENABLE_ON,	/* it may not even be plugged */
+	DEVICE_ENABLE_OFF,	/* it blocks migration, whatever it can */
 };
 
 struct device_desc {
-	char id[16];			/* virtual BDF, "0000:00:01.0" */
-	char type[16];			/* "edu", "e1000e" */
-	uint16_t vendor_id, device_id;	/* PCI */
-	uint32_t state_version;		/* of the image that read() gives and write() takes */
-	uint32_t mig_flags;		/* DEVICE_MIG_*; 0: not migratable */
-	uint32_t stop_us, load_us;	/* measured or declared length of the stop and resume arcs, for the forecast */
+	char id[16];		       /* virtual BDF, "0000:00:01.0" */
+	char type[16];		       /* "edu", "e1000e" */
+	uint16_t vendor_id, device_id; /* PCI */
+	uint32_t state_version;	       /* of the image that read() gives and write() takes */
+	uint32_t mig_flags;	       /* DEVICE_MIG_*; 0: not migratable */
+	uint32_t stop_us, load_us;     /* measured or declared length of the stop and resume arcs, for the forecast */
 	/*
 	 * Devices with the same number other than 0 may reach each other's BARs, so that both need DEVICE_MIG_P2P.
 	 * 0: the SMMU lets this device reach no other.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 #include "migration/device_plan.h"
 
-#define P2P	 DEVICE_MIG_P2P
-#define PRE_COPY DEVICE_MIG_PRE_COPY
-#define BOTH	 (DEVICE_MIG_P2P | DEVICE_MIG_PRE_COPY)
+#define P2P		  DEVICE_MIG_P2P
+#define PRE_COPY	  DEVICE_MIG_PRE_COPY
+#define BOTH		  (DEVICE_MIG_P2P | DEVICE_MIG_PRE_COPY)
 
 /* The four valid feature sets, as bits: the flags without STOP_COPY are the bit's number, twice. */
-#define SET_OF(mig_flags) (1u << (((mig_flags) & BOTH) >> 1))
+#define SET_OF(mig_flags) (1u << (((mig_flags)&BOTH) >> 1))
 #define S		  SET_OF(0)
 #define SP		  SET_OF(P2P)
 #define SC		  SET_OF(PRE_COPY)
@@ -17,7 +17,8 @@ struct device_arc {
 	uint8_t sets; /* in which this arc is direct */
 };
 
-/* clang-format off: one column per feature set */
+/* one column per feature set */
+/* clang-format off */
 static const struct device_arc direct[] = {
 	{ DEVICE_RUNNING,	DEVICE_STOP,		S |	 SC	  },
 	{ DEVICE_STOP,		DEVICE_RUNNING,		S |	 SC	  },
@@ -82,7 +83,8 @@ bool device_arc_direct(uint32_t mig_flags, enum device_state from, enum device_s
 enum device_state device_plan_next(uint32_t mig_flags, enum device_state from, enum device_state to)
 {
 	uint8_t hops[DEVICE_STATE_COUNT] = { 0 }; /* 1 + arcs left to the target; 0: not reached */
-	bool inside = device_state_saving(from) && device_state_saving(to); /* the walk may then cross saving states, and nothing else */
+	bool inside = device_state_saving(from) &&
+		      device_state_saving(to); /* the walk may then cross saving states, and nothing else */
 
 	if (!device_flags_valid(mig_flags) || !device_state_offered(mig_flags, from) ||
 		!device_state_offered(mig_flags, to) || from == DEVICE_ERROR || to == DEVICE_ERROR) {
@@ -93,7 +95,7 @@ enum device_state device_plan_next(uint32_t mig_flags, enum device_state from, e
 	}
 	hops[to] = 1;
 	/* Backwards from the target, one more arc each time: at most DEVICE_STATE_COUNT levels. */
-	for (uint8_t level = 1; level < DEVICE_STATE_COUNT; level++) {
+	for (uint32_t level = 1; level < DEVICE_STATE_COUNT; level++) {
 		for (uint32_t i = 0; i < DIRECT_COUNT; i++) {
 			enum device_state a = (enum device_state)direct[i].from;
 			enum device_state b = (enum device_state)direct[i].to;

@@ -117,7 +117,8 @@ static void poll_chore(struct device_run *run, uint64_t now_us)
 		return;
 	}
 	if (err != ERR_OK && run->chore != DEVICE_CHORE_ARC) {
-		(void)ops->state_poll(run->dev.ctx, &now); /* a failed reset or scrub: only the device knows where it is */
+		(void)ops->state_poll(
+			run->dev.ctx, &now); /* a failed reset or scrub: only the device knows where it is */
 	}
 	if (err == ERR_OK && run->chore == DEVICE_CHORE_ARC) {
 		run->arc_us[run->now][run->arc_to] = (uint32_t)MIN(MAX(now_us - run->arc_begun_us, 1u), UINT32_MAX);

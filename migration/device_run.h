@@ -22,8 +22,8 @@ enum device_chore { DEVICE_CHORE_NONE, DEVICE_CHORE_ARC, DEVICE_CHORE_RESET, DEV
 
 /** The stream of a device's state, as far as it was sent or placed: device_stream.h. */
 struct device_stream {
-	uint64_t transfer;  /* whose bytes these are; 0: none yet */
-	uint32_t index;	    /* of the next frame */
+	uint64_t transfer; /* whose bytes these are; 0: none yet */
+	uint32_t index;	   /* of the next frame */
 	uint32_t restarts;
 	bool initial_done;  /* source: said; destination: loaded */
 	bool initial_loads; /* destination: all written, not yet loaded */
@@ -40,9 +40,9 @@ struct device_run {
 	struct device_desc desc;
 	enum device_state now;
 	enum device_state target;
-	enum device_chore chore; /* begun, not yet finished */
+	enum device_chore chore;  /* begun, not yet finished */
 	enum device_state arc_to; /* of DEVICE_CHORE_ARC */
-	enum err err;		 /* why it stays away from its target; ERR_OK */
+	enum err err;		  /* why it stays away from its target; ERR_OK */
 	uint64_t arc_begun_us;
 	uint64_t transfer; /* as it was when the device arrived */
 	uint32_t lost;
@@ -55,7 +55,7 @@ struct device_run {
 struct device_set {
 	struct device_run run[DEVICE_COUNT_MAX];
 	uint32_t count;
-	bool prepared;	  /* all were where device_plan_prepare() wants them, on this way */
+	bool prepared;	   /* all were where device_plan_prepare() wants them, on this way */
 	bool leave_failed; /* those that failed are not waited for */
 };
 

@@ -16,12 +16,12 @@
 /** Where a harvest stands; zeroed by the caller to begin one. */
 struct dirty_cursor {
 	uint64_t next_page;
-	uint32_t phase;		/* private to the tracker */
+	uint32_t phase; /* private to the tracker */
 	uint32_t spare;
 };
 
 struct dirty_ops {
-	const char *name;	/* "hafdbs", "write-protect", "smmu-httu", "device-log", "all" */
+	const char *name; /* "hafdbs", "write-protect", "smmu-httu", "device-log", "all" */
 	/** Begin tracking. All writes after the return are recorded. ERR_FULL (tables), ERR_IO. */
 	enum err (*start)(void *ctx);
 	/**

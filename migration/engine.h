@@ -40,33 +40,33 @@ const char *migration_status_name(enum migration_status status);
 
 /** migrate-set-parameters; QEMU's names with '-' as '_'. Defaults by params_default(). */
 struct migration_params {
-	uint64_t max_bandwidth;		/* bytes per second, 0: no limit */
+	uint64_t max_bandwidth;		     /* bytes per second, 0: no limit */
 	uint64_t avail_switchover_bandwidth; /* bytes per second, 0: measured */
-	uint64_t downtime_limit_ms;	/* default 300 */
-	uint32_t multifd_channels;	/* default 2 */
-	char tls_hostname[HOST_ID_MAX];	/* host id of the destination */
-	char tls_authz[HOST_ID_MAX];	/* host id of the source that may come in */
-	uint64_t x_link_timeout_ms;	/* default 3000 */
-	uint64_t x_handover_timeout_ms;	/* default 0: 4 x downtime-limit */
-	bool x_clock_freeze;		/* x-clock: "freeze" | "follow" (default) */
-	uint32_t x_round_max;		/* rounds before giving up on convergence: 0 none */
-	bool x_pause_at_commit;		/* tests: keep the VM stopped on the destination after TAKEN */
-	uint64_t x_round_min;		/* tests and demo: do not converge before this round */
+	uint64_t downtime_limit_ms;	     /* default 300 */
+	uint32_t multifd_channels;	     /* default 2 */
+	char tls_hostname[HOST_ID_MAX];	     /* host id of the destination */
+	char tls_authz[HOST_ID_MAX];	     /* host id of the source that may come in */
+	uint64_t x_link_timeout_ms;	     /* default 3000 */
+	uint64_t x_handover_timeout_ms;	     /* default 0: 4 x downtime-limit */
+	bool x_clock_freeze;		     /* x-clock: "freeze" | "follow" (default) */
+	uint32_t x_round_max;		     /* rounds before giving up on convergence: 0 none */
+	bool x_pause_at_commit;		     /* tests: keep the VM stopped on the destination after TAKEN */
+	uint64_t x_round_min;		     /* tests and demo: do not converge before this round */
 };
 
 /** migrate-set-capabilities: all that exist here and may be turned on. */
 struct migration_caps {
-	bool multifd;			/* always on; may be set, not cleared */
-	bool events;			/* MIGRATION and MIGRATION_PASS events; default on */
-	bool switchover_ack;		/* the VM stops only when the destination has loaded initial device state */
+	bool multifd;	     /* always on; may be set, not cleared */
+	bool events;	     /* MIGRATION and MIGRATION_PASS events; default on */
+	bool switchover_ack; /* the VM stops only when the destination has loaded initial device state */
 	bool x_verify_ram;
 };
 
-#define MIGRATION_ROUNDS_KEPT	64u
+#define MIGRATION_ROUNDS_KEPT 64u
 
 struct migration_round {
 	uint64_t pages, zero_pages, bytes, us;
-	uint64_t dirty_after;		/* pages found dirty at its end */
+	uint64_t dirty_after; /* pages found dirty at its end */
 };
 
 /** What query-migrate tells; a copy, in units of QEMU's MigrationInfo where it has them. */
@@ -83,25 +83,25 @@ struct migration_info {
 		uint64_t total_bytes, transferred_bytes, remaining_bytes;
 		uint64_t normal_pages, zero_pages, duplicate_pages;
 		uint64_t dirty_sync_count, dirty_pages_rate;
-		uint64_t bandwidth;	/* bytes per second, measured */
+		uint64_t bandwidth; /* bytes per second, measured */
 		uint64_t device_bytes, vm_state_bytes;
 	} ram;
 	struct migration_round rounds[MIGRATION_ROUNDS_KEPT];
-	uint32_t round_count;		/* rounds done; only the last MIGRATION_ROUNDS_KEPT are kept, index n % KEPT */
+	uint32_t round_count; /* rounds done; only the last MIGRATION_ROUNDS_KEPT are kept, index n % KEPT */
 	uint64_t gen;
 	char peer[HOST_ID_MAX];
 	char error_desc[REASON_BYTES];	/* empty when there is none */
-	char next_action[REASON_BYTES];	/* what the operator should do; empty when nothing */
+	char next_action[REASON_BYTES]; /* what the operator should do; empty when nothing */
 	char forecast[REASON_BYTES];	/* "converging", or "cannot converge, because ..." */
 };
 
-enum engine_event {			/* told to the monitor, becomes QMP events */
+enum engine_event { /* told to the monitor, becomes QMP events */
 	ENGINE_EV_NONE,
 	ENGINE_EV_STOP,
 	ENGINE_EV_RESUME,
 	ENGINE_EV_SHUTDOWN,
-	ENGINE_EV_STATUS,		/* value: enum migration_status */
-	ENGINE_EV_PASS,			/* value: pass number */
+	ENGINE_EV_STATUS, /* value: enum migration_status */
+	ENGINE_EV_PASS,	  /* value: pass number */
 };
 
 struct engine_note {

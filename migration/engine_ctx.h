@@ -109,7 +109,7 @@ struct source {
 	bool recall, peer_unknown, peer_ready, running_seen, scrubbed;
 	struct scrub scrub;
 	uint64_t ask_until_us; /* UNKNOWN */
-	bool reset_tried; /* SRC_BACK: of a device that did not come out of pre-copy */
+	bool reset_tried;      /* SRC_BACK: of a device that did not come out of pre-copy */
 	uint32_t next_totals;
 	uint8_t digest[HASH_BYTES];
 	uint64_t hash_page; /* x-verify-ram */
@@ -158,7 +158,7 @@ struct attempt_record {
 
 struct destination {
 	enum destination_phase phase;
-	enum err accept_err;	      /* of the last hello's answer, until destination_step() has told */
+	enum err accept_err; /* of the last hello's answer, until destination_step() has told */
 	struct ram_rx ram;
 	struct rx_frame queue[FRAME_POOL_COUNT]; /* in order of arrival */
 	uint32_t queued;

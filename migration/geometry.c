@@ -19,9 +19,10 @@ enum geometry_record {
 	GEOMETRY_TIMER_HZ = 4,	 /* le64 */
 	GEOMETRY_GIC = 5,	 /* le32 priority bits */
 	GEOMETRY_ID_REG = 6,	 /* le64, in the fixed order of vm_desc */
-	GEOMETRY_DEVICE = 7,	 /* 16 id, 16 type, le16 vendor, le16 device, le32 state version, le32 load time in us (informative) */
-	GEOMETRY_LIMITS = 8,	 /* le32: page, frame, pages in a frame, entries in a frame, record bytes */
-	GEOMETRY_GIC_LRS = 9,	 /* le32, informative */
+	GEOMETRY_DEVICE =
+		7, /* 16 id, 16 type, le16 vendor, le16 device, le32 state version, le32 load time in us (informative) */
+	GEOMETRY_LIMITS = 8,  /* le32: page, frame, pages in a frame, entries in a frame, record bytes */
+	GEOMETRY_GIC_LRS = 9, /* le32, informative */
 };
 
 /** Records that are one number, or five of them, and must be equal on both sides if they have a name. */
@@ -31,7 +32,10 @@ static const struct number {
 	bool more; /* of the record before */
 	const char *name;
 } numbers[] = {
-#define NUMBER(type, field, more, name) { type, offsetof(struct geometry, field), sizeof(((struct geometry *)0)->field), more, name }
+#define NUMBER(type, field, more, name)                                                                                \
+	{                                                                                                              \
+		type, offsetof(struct geometry, field), sizeof(((struct geometry *)0)->field), more, name              \
+	}
 	NUMBER(MANDATORY | GEOMETRY_VCPUS, vm.vcpu_count, false, "vCPUs"),
 	NUMBER(MANDATORY | GEOMETRY_TIMER_HZ, vm.timer_hz, false, "timer frequency"),
 	NUMBER(MANDATORY | GEOMETRY_GIC, vm.gic_prio_bits, false, "GIC priority bits"),
@@ -389,7 +393,8 @@ enum err geometry_compare(const struct geometry *own, const struct geometry *pee
 	err = compare_ram(&own->vm, &peer->vm, reason);
 	for (uint32_t i = 0; err == ERR_OK && i < ARRAY_SIZE(numbers); i++) {
 		if (numbers[i].name != NULL) {
-			err = differ_u64(reason, numbers[i].name, number_of(peer, &numbers[i]), number_of(own, &numbers[i]));
+			err = differ_u64(
+				reason, numbers[i].name, number_of(peer, &numbers[i]), number_of(own, &numbers[i]));
 		}
 	}
 	err = err != ERR_OK ? err : compare_id_regs(&own->vm, &peer->vm, reason);

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HASH_BYTES		32u
-#define HASH_STATE_BYTES	160u
+#define HASH_BYTES	 32u
+#define HASH_STATE_BYTES 160u
 
 /** Caller-owned running hash; opaque. */
 struct hash_state {

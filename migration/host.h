@@ -21,13 +21,13 @@ enum mark_kind { MARK_NONE = 0, MARK_HOME, MARK_IN_DOUBT, MARK_AWAY };
 /** The VM's owner record in the host's storage (docs/handover.md, marks). */
 struct owner_mark {
 	enum mark_kind kind;
-	uint64_t gen;			/* home: of this host; in-doubt, away: as offered */
+	uint64_t gen; /* home: of this host; in-doubt, away: as offered */
 	/* in-doubt and away: the attempt, and its other host */
-	bool source;			/* this host was the source, and asks the peer when it boots */
+	bool source; /* this host was the source, and asks the peer when it boots */
 	uint32_t attempt_number;
 	uint64_t attempt_random;
 	uint64_t source_boot;
-	struct net_addr peer_addr;	/* source only: where the peer listens */
+	struct net_addr peer_addr; /* source only: where the peer listens */
 	char peer[HOST_ID_MAX];
 };
 

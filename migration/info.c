@@ -103,7 +103,8 @@ static void next_action(const struct engine *e, char *out)
 				"all-fenced, or discard with force",
 				e->peer, e->peer);
 		} else if (e->alive && e->src.peer_unknown) {
-			fmt(out, REASON_BYTES, "%s restarted after the VM ran there; nothing is left here: discard", e->peer);
+			fmt(out, REASON_BYTES, "%s restarted after the VM ran there; nothing is left here: discard",
+				e->peer);
 		} else if (e->alive && !e->connected) {
 			fmt(out, REASON_BYTES, "%s has the VM: restore the link, so that the attempt can be settled",
 				e->peer);
@@ -126,18 +127,20 @@ static void next_action(const struct engine *e, char *out)
 			fmt(out, REASON_BYTES, "the VM is held at COMMIT: cont");
 		} else if (!e->connected) {
 			fmt(out, REASON_BYTES,
-				"the VM is here; %s has not confirmed that it gave it up: restore the link; only if it never "
+				"the VM is here; %s has not confirmed that it gave it up: restore the link; only if it "
+				"never "
 				"will: take with all-fenced",
 				e->peer);
 		}
 		break;
 	case OWNER_UNKNOWN:
 		fmt(out, REASON_BYTES, "this host restarted while the VM was in doubt with %.40s, %s", e->peer,
-			e->src.peer_ready    ? "which has its only image: there x-migrate-resolve take, then ask here"
-			: source_asks(e)     ? "which is being asked"
-			: !e->alive	     ? "which had it: find its owner, then x-migrate-resolve discard here"
-			: e->src.peer_unknown ? "which knows nothing of it: find its owner, then discard here"
-					     : "which does not answer: x-migrate-resolve ask when it does, or discard");
+			e->src.peer_ready ? "which has its only image: there x-migrate-resolve take, then ask here"
+			: source_asks(e)  ? "which is being asked"
+			: !e->alive	  ? "which had it: find its owner, then x-migrate-resolve discard here"
+			: e->src.peer_unknown
+				? "which knows nothing of it: find its owner, then discard here"
+				: "which does not answer: x-migrate-resolve ask when it does, or discard");
 		break;
 	case OWNER_OWN:
 		if (e->device_fault) {
@@ -148,7 +151,8 @@ static void next_action(const struct engine *e, char *out)
 		break;
 	}
 	if (out[0] == '\0' && e->scrub_fault) {
-		fmt(out, REASON_BYTES, "something of VM %s may be left on this host, see error-desc: reset it", e->desc.name);
+		fmt(out, REASON_BYTES, "something of VM %s may be left on this host, see error-desc: reset it",
+			e->desc.name);
 	}
 }
 

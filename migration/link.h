@@ -25,15 +25,15 @@ struct attempt {
 	uint64_t source_boot;
 	uint32_t number;
 	uint64_t random;
-	uint64_t gen;			/* offered */
+	uint64_t gen; /* offered */
 	char vm[VM_NAME_MAX];
 };
 
 /** Credited streams: RAM of channel c, the VM's records, device k. */
-#define LINK_STREAM_RAM(c)	((uint16_t)(c))
-#define LINK_STREAM_VM		((uint16_t)CHANNEL_COUNT_MAX)
-#define LINK_STREAM_DEVICE(k)	((uint16_t)(CHANNEL_COUNT_MAX + 1u + (k)))
-#define LINK_STREAM_COUNT	(CHANNEL_COUNT_MAX + 1u + DEVICE_COUNT_MAX)
+#define LINK_STREAM_RAM(c)    ((uint16_t)(c))
+#define LINK_STREAM_VM	      ((uint16_t)CHANNEL_COUNT_MAX)
+#define LINK_STREAM_DEVICE(k) ((uint16_t)(CHANNEL_COUNT_MAX + 1u + (k)))
+#define LINK_STREAM_COUNT     (CHANNEL_COUNT_MAX + 1u + DEVICE_COUNT_MAX)
 
 /** Frame types; JOIN is the session's own, the rest is the engine's (docs/wire-format.md, 4). */
 enum frame_type {
@@ -41,7 +41,7 @@ enum frame_type {
 	FRAME_RAM = 2,
 	FRAME_VM_RECORD = 3,
 	FRAME_DEVICE = 4,
-	FRAME_TOTALS = 5,	/* authenticated end of a channel's or device's stream */
+	FRAME_TOTALS = 5, /* authenticated end of a channel's or device's stream */
 };
 
 enum link_event_kind {
@@ -70,19 +70,19 @@ enum link_event_kind {
 
 struct link_event {
 	enum link_event_kind kind;
-	enum err err;			/* LOST, REFUSED */
-	const char *text;		/* LOST, REFUSED */
-	const struct attempt *attempt;	/* HELLO and RESUMED at the destination */
-	const char *peer;		/* HELLO, RESUMED: verified host id */
-	uint64_t peer_boot;		/* HELLO, RESUMED */
-	bool proved;			/* RESUMED */
+	enum err err;		       /* LOST, REFUSED */
+	const char *text;	       /* LOST, REFUSED */
+	const struct attempt *attempt; /* HELLO and RESUMED at the destination */
+	const char *peer;	       /* HELLO, RESUMED: verified host id */
+	uint64_t peer_boot;	       /* HELLO, RESUMED */
+	bool proved;		       /* RESUMED */
 	uint32_t epoch;
-	uint16_t type;			/* MESSAGE: enum ctrl_type; FRAME: enum frame_type */
-	uint16_t stream;		/* FRAME */
-	uint8_t channel;		/* FRAME */
-	const uint8_t *bytes;		/* HELLO, MESSAGE, FRAME payload */
+	uint16_t type;	      /* MESSAGE: enum ctrl_type; FRAME: enum frame_type */
+	uint16_t stream;      /* FRAME */
+	uint8_t channel;      /* FRAME */
+	const uint8_t *bytes; /* HELLO, MESSAGE, FRAME payload */
 	size_t len_bytes;
-	uint32_t frame;			/* FRAME: handle for frame_done() */
+	uint32_t frame; /* FRAME: handle for frame_done() */
 };
 
 /** A frame being sealed; on the caller's stack or in its context. */
@@ -94,19 +94,19 @@ struct link_tx {
 
 struct link_connect {
 	struct net_addr to;
-	char peer_id[HOST_ID_MAX];	/* required identity of the destination (tls-hostname) */
-	uint32_t channel_count;		/* data channels, 1 .. CHANNEL_COUNT_MAX */
+	char peer_id[HOST_ID_MAX]; /* required identity of the destination (tls-hostname) */
+	uint32_t channel_count;	   /* data channels, 1 .. CHANNEL_COUNT_MAX */
 };
 
 struct link_listen {
 	uint16_t port;
-	char allowed_id[HOST_ID_MAX];	/* the source that may come (tls-authz); empty: refuse all */
+	char allowed_id[HOST_ID_MAX]; /* the source that may come (tls-authz); empty: refuse all */
 };
 
 struct link_stats {
-	uint64_t sent_bytes, received_bytes;	/* sealed frames and control, without TCP */
+	uint64_t sent_bytes, received_bytes; /* sealed frames and control, without TCP */
 	uint64_t sent_frames, received_frames;
-	uint64_t rtt_us;			/* smoothed, 0 until measured */
+	uint64_t rtt_us; /* smoothed, 0 until measured */
 	uint64_t unacked_bytes;
 	uint32_t epochs;
 	uint32_t strangers_refused;
@@ -121,7 +121,7 @@ struct link_ops {
 	 * source_boot; hello bytes (<= CTRL_MSG_BYTES - 512) are copied.
 	 */
 	enum err (*connect)(void *ctx, const struct link_connect *how, const struct attempt *attempt,
-			    const uint8_t *hello, size_t len_bytes);
+		const uint8_t *hello, size_t len_bytes);
 	/** Source: begin the next epoch of the same attempt, control channel only. Ends in RESUMED or LOST. */
 	enum err (*reconnect)(void *ctx);
 	/** Source after its own restart: ask the peer about an attempt (RESUMED with proved false). */
@@ -148,8 +148,8 @@ struct link_ops {
 	 * len_bytes is the exact payload length. ERR_FULL before anything is taken; ERR_LOST.
 	 * Between begin and end no other frame of the same channel may be begun.
 	 */
-	enum err (*frame_begin)(void *ctx, struct link_tx *tx, uint16_t stream, uint8_t channel,
-				enum frame_type type, size_t len_bytes);
+	enum err (*frame_begin)(void *ctx, struct link_tx *tx, uint16_t stream, uint8_t channel, enum frame_type type,
+		size_t len_bytes);
 	void (*frame_bytes)(void *ctx, struct link_tx *tx, const uint8_t *bytes, size_t len_bytes);
 	void (*frame_end)(void *ctx, struct link_tx *tx);
 
@@ -174,7 +174,7 @@ struct link_ops {
 	void (*finish)(void *ctx);
 	/** Forget the attempt: recovery secret and records of it. */
 	void (*forget)(void *ctx);
-	uint64_t (*boot)(void *ctx);	/* own boot id */
+	uint64_t (*boot)(void *ctx); /* own boot id */
 	void (*stats)(void *ctx, struct link_stats *out);
 };
 

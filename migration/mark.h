@@ -8,7 +8,8 @@
 #include "migration/host.h"
 
 struct mark_store {
-	struct owner_mark base; /* last one put that was not in-doubt, durable or not yet; what CLEAR_MARK goes back to */
+	struct owner_mark
+		base; /* last one put that was not in-doubt, durable or not yet; what CLEAR_MARK goes back to */
 	struct owner_mark storing, next;
 	bool busy, queued;
 };

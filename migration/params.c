@@ -45,8 +45,11 @@ static const struct range {
 	uint16_t bytes;
 	uint64_t low, high;
 } ranges[] = {
-#define RANGE(name, field, low, high)                                                                                          \
-	{ name, offsetof(struct migration_params, field), sizeof(((struct migration_params *)0)->field), low, high }
+#define RANGE(name, field, low, high)                                                                                  \
+	{                                                                                                              \
+		name, offsetof(struct migration_params, field), sizeof(((struct migration_params *)0)->field), low,    \
+			high                                                                                           \
+	}
 	RANGE("downtime-limit", downtime_limit_ms, 0, DOWNTIME_LIMIT_MAX_MS),
 	RANGE("multifd-channels", multifd_channels, 1, CHANNEL_COUNT_MAX),
 	RANGE("x-link-timeout", x_link_timeout_ms, LINK_TIMEOUT_MIN_MS, TIMEOUT_MAX_MS),
@@ -64,8 +67,9 @@ static enum err check_all(const struct migration_params *p, char *reason)
 		uint64_t value = r->bytes == sizeof(uint64_t) ? *(const uint64_t *)at : *(const uint32_t *)at;
 
 		if (value < r->low || value > r->high) {
-			fmt(reason, REASON_BYTES, "Parameter '%s' expects an integer in the range of %llu to %llu, not %llu",
-				r->name, (unsigned long long)r->low, (unsigned long long)r->high, (unsigned long long)value);
+			fmt(reason, REASON_BYTES,
+				"Parameter '%s' expects an integer in the range of %llu to %llu, not %llu", r->name,
+				(unsigned long long)r->low, (unsigned long long)r->high, (unsigned long long)value);
 			return ERR_RANGE;
 		}
 	}
@@ -111,8 +115,8 @@ enum err engine_caps_set(struct engine *e, const struct migration_caps *caps, ch
 		fmt(reason, REASON_BYTES, "Capability 'multifd' is always on");
 		return ERR_UNSUPPORTED;
 	}
-	if (attempt_open(e) && (caps->x_verify_ram != e->caps.x_verify_ram ||
-				       caps->switchover_ack != e->caps.switchover_ack)) {
+	if (attempt_open(e) &&
+		(caps->x_verify_ram != e->caps.x_verify_ram || caps->switchover_ack != e->caps.switchover_ack)) {
 		fmt(reason, REASON_BYTES, "There's a migration process in progress");
 		return ERR_BAD_STATE;
 	}

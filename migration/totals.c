@@ -25,7 +25,9 @@ struct totals totals_of_records(const struct records_sum *records, const struct 
 
 struct totals totals_of_device(uint32_t k, const struct device_run *run, const struct hash_ops *hash)
 {
-	struct totals t = { .stream = LINK_STREAM_DEVICE(k), .count = run->stream.index, .amount = run->stream.image_bytes };
+	struct totals t = {
+		.stream = LINK_STREAM_DEVICE(k), .count = run->stream.index, .amount = run->stream.image_bytes
+	};
 	struct hash_state copy = run->stream.hash;
 
 	hash->finish(&copy, t.hash);
@@ -83,8 +85,8 @@ static enum err differ(char *reason, uint16_t stream, const char *what, uint64_t
 enum err totals_compare(const struct totals *sent, const struct totals *came, char *reason)
 {
 	bool ram = sent->stream < LINK_STREAM_VM;
-	enum err err = differ(reason, sent->stream, sent->stream == LINK_STREAM_VM ? "records" : "frames", sent->count,
-		came->count);
+	enum err err = differ(
+		reason, sent->stream, sent->stream == LINK_STREAM_VM ? "records" : "frames", sent->count, came->count);
 
 	err = err != ERR_OK ? err : differ(reason, sent->stream, ram ? "pages" : "bytes", sent->amount, came->amount);
 	err = err != ERR_OK ? err : differ(reason, sent->stream, "zero pages", sent->zero, came->zero);

@@ -7,8 +7,8 @@
 #include "core/base/limits.h"
 #include "core/base/text.h"
 
-#define URI_BYTES_MAX 64u
-#define IP_MULTICAST_FIRST 224u	/* and above: multicast, reserved, broadcast */
+#define URI_BYTES_MAX	   64u
+#define IP_MULTICAST_FIRST 224u /* and above: multicast, reserved, broadcast */
 
 static size_t find(const char *s, size_t from, size_t len, char c)
 {

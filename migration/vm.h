@@ -17,31 +17,31 @@
 #include "migration/dirty.h"
 
 struct vm_ram_region {
-	uint64_t first_gfn;	/* IPA / 4 KiB */
+	uint64_t first_gfn; /* IPA / 4 KiB */
 	uint64_t page_count;
 };
 
-#define VM_ID_REGS_MAX	24u
+#define VM_ID_REGS_MAX 24u
 
 /** What both hosts must agree on; exchanged in hello and compared field by field. */
 struct vm_desc {
 	char name[VM_NAME_MAX];
 	struct vm_ram_region ram[VM_RAM_REGIONS_MAX];
 	uint32_t ram_region_count;
-	uint64_t page_count;		/* sum over ram[] */
+	uint64_t page_count; /* sum over ram[] */
 	uint32_t vcpu_count;
-	uint64_t timer_hz;		/* CNTFRQ_EL0 */
-	uint32_t gic_lr_count;		/* informative */
+	uint64_t timer_hz;     /* CNTFRQ_EL0 */
+	uint32_t gic_lr_count; /* informative */
 	uint32_t gic_prio_bits;
 	/* ID registers as the guest sees them, in a fixed order; equality is required. */
 	uint64_t id_regs[VM_ID_REGS_MAX];
-	const char *id_reg_names[VM_ID_REGS_MAX];	/* not on the wire; for error texts */
+	const char *id_reg_names[VM_ID_REGS_MAX]; /* not on the wire; for error texts */
 	uint32_t id_reg_count;
 };
 
 /** One record of VM state outside RAM: a vCPU, the GIC distributor, the timer, the UART ... */
 struct vm_record_id {
-	uint16_t type;		/* enum vm_record_type of core/vm; opaque to the engine */
+	uint16_t type; /* enum vm_record_type of core/vm; opaque to the engine */
 	uint16_t instance;
 	uint32_t version;
 };
@@ -50,9 +50,9 @@ enum vm_run_state { VM_RUNNING, VM_PAUSED, VM_SHUTDOWN, VM_INTERNAL_ERROR };
 
 enum page_use { PAGE_READ, PAGE_WRITE };
 
-struct vm_cpu_info {		/* for query-cpus-fast */
+struct vm_cpu_info { /* for query-cpus-fast */
 	uint32_t index;
-	uint32_t core;		/* physical core it is pinned to */
+	uint32_t core; /* physical core it is pinned to */
 	bool halted;
 };
 
@@ -91,8 +91,8 @@ struct vm_ops {
 	 * Destination: check one record whole and stage it. ERR_UNSUPPORTED (type, version),
 	 * ERR_BAD_RECORD, ERR_RANGE. reason (REASON_BYTES) names field and value on error.
 	 */
-	enum err (*record_load)(void *ctx, const struct vm_record_id *id, const uint8_t *bytes,
-				size_t len_bytes, char *reason);
+	enum err (*record_load)(
+		void *ctx, const struct vm_record_id *id, const uint8_t *bytes, size_t len_bytes, char *reason);
 	/** All records arrived: ERR_MISMATCH names the missing one. The VM can then run(). */
 	enum err (*records_complete)(void *ctx, char *reason);
 	/** Guest time to add at run(): nanoseconds since the source saved its counter. Never negative. */

@@ -11,8 +11,8 @@
 
 #include "core/base/err.h"
 
-#define NIC_SEGMENTS_MAX	8u
-#define NIC_FRAME_BYTES_MAX	9018u	/* jumbo: MTU 9000 + Ethernet header */
+#define NIC_SEGMENTS_MAX    8u
+#define NIC_FRAME_BYTES_MAX 9018u /* jumbo: MTU 9000 + Ethernet header */
 
 struct nic_segment {
 	const uint8_t *bytes;

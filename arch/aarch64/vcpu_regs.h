@@ -64,14 +64,14 @@ struct arch_frame {
 	X(DBGWVR1_EL1, dbgwvr1_el1)                                                                                    \
 	X(DBGWCR0_EL1, dbgwcr0_el1)                                                                                    \
 	X(DBGWCR1_EL1, dbgwcr1_el1)
-#define ARCH_DEBUG_PAIRS 2u
+#define ARCH_DEBUG_PAIRS	    2u
 
 /*
  * What a guest can set of them: address breakpoints and watchpoints of EL1 and EL0 (SSC and HMC 0), not linked. Which
  * breakpoints know contexts differs from host to host.
  */
-#define ARCH_DBGBCR_BITS UINT64_C(0x000001e7) /* BAS 8:5, PMC 2:1, E 0 */
-#define ARCH_DBGWCR_BITS UINT64_C(0x1f001fff) /* MASK 28:24, BAS 12:5, LSC 4:3, PAC 2:1, E 0 */
+#define ARCH_DBGBCR_BITS	    UINT64_C(0x000001e7) /* BAS 8:5, PMC 2:1, E 0 */
+#define ARCH_DBGWCR_BITS	    UINT64_C(0x1f001fff) /* MASK 28:24, BAS 12:5, LSC 4:3, PAC 2:1, E 0 */
 
 #define ARCH_SYSREG_ENUM(name, reg) SR_##name,
 enum arch_sysreg {
@@ -80,8 +80,7 @@ enum arch_sysreg {
 	SR_CNTV_CTL_EL0,
 	SR_CNTV_CVAL_EL0,
 	SR_MDSCR_EL1,
-	ARCH_DEBUG_REGS(ARCH_SYSREG_ENUM)
-	SR_COUNT,
+	ARCH_DEBUG_REGS(ARCH_SYSREG_ENUM) SR_COUNT,
 };
 
 struct arch_fp {

@@ -7,7 +7,7 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-#define VALUE_BYTES_MAX	80u
+#define VALUE_BYTES_MAX 80u
 
 enum key_kind { KEY_TEXT, KEY_IP, KEY_NUMBER, KEY_FLAG };
 
@@ -15,14 +15,26 @@ struct key {
 	const char *name;
 	enum key_kind kind;
 	size_t offset;
-	size_t cap_bytes;	/* text */
+	size_t cap_bytes;	 /* text */
 	uint32_t min, max, step; /* number */
 };
 
-#define TEXT(n, f)	{ n, KEY_TEXT, offsetof(struct board_config, f), sizeof(((struct board_config *)0)->f), 0, 0, 0 }
-#define IP(n, f)	{ n, KEY_IP, offsetof(struct board_config, f), 4, 0, 0, 0 }
-#define NUMBER(n, f, lo, hi, by) { n, KEY_NUMBER, offsetof(struct board_config, f), 4, lo, hi, by }
-#define FLAG(n, f)	{ n, KEY_FLAG, offsetof(struct board_config, f), sizeof(bool), 0, 1, 1 }
+#define TEXT(n, f)                                                                                                     \
+	{                                                                                                              \
+		n, KEY_TEXT, offsetof(struct board_config, f), sizeof(((struct board_config *)0)->f), 0, 0, 0          \
+	}
+#define IP(n, f)                                                                                                       \
+	{                                                                                                              \
+		n, KEY_IP, offsetof(struct board_config, f), 4, 0, 0, 0                                                \
+	}
+#define NUMBER(n, f, lo, hi, by)                                                                                       \
+	{                                                                                                              \
+		n, KEY_NUMBER, offsetof(struct board_config, f), 4, lo, hi, by                                         \
+	}
+#define FLAG(n, f)                                                                                                     \
+	{                                                                                                              \
+		n, KEY_FLAG, offsetof(struct board_config, f), sizeof(bool), 0, 1, 1                                   \
+	}
 
 static const struct key keys[] = {
 	TEXT("host.id", host_id),
@@ -88,7 +100,7 @@ static bool set_value(struct board_config *out, const struct key *key, const cha
 		return true;
 	default:
 		if (!text_to_u64(value, text_len(value, VALUE_BYTES_MAX), &v) || v < key->min || v > key->max ||
-		    v % key->step != 0) {
+			v % key->step != 0) {
 			return false;
 		}
 		if (key->kind == KEY_FLAG) {

@@ -14,8 +14,8 @@
 #include "core/base/err.h"
 #include "core/base/limits.h"
 
-#define CONFIG_FILE_BYTES_MAX	4096u
-#define CONFIG_SELFTEST_MAX	16u
+#define CONFIG_FILE_BYTES_MAX 4096u
+#define CONFIG_SELFTEST_MAX   16u
 
 struct board_config {
 	char host_id[HOST_ID_MAX];	/* host.id; must equal the certificate's */
@@ -29,7 +29,7 @@ struct board_config {
 	bool autostart;			/* autostart, 1: this host owns the VM and starts it */
 	char selftest[CONFIG_SELFTEST_MAX]; /* selftest: empty, or the name of a board test */
 	char dirty_log[CONFIG_SELFTEST_MAX]; /* dirty-log: auto, write-protect */
-	char dma_log[CONFIG_SELFTEST_MAX]; /* dma-log: auto, or a name of core/vm/dma_policy.h */
+	char dma_log[CONFIG_SELFTEST_MAX];   /* dma-log: auto, or a name of core/vm/dma_policy.h */
 };
 
 #define SLOT_RAM_MIB_MAX	128u

@@ -15,7 +15,7 @@
 #include "board/qemu-virt/slot.h"
 #include "core/base/err.h"
 
-#define GUEST_CMDLINE_BYTES_MAX	1024u /* with the final zero */
+#define GUEST_CMDLINE_BYTES_MAX 1024u /* with the final zero */
 
 /**
  * Put the guest into the slot's RAM and make vCPU 0 start there. The VM is stopped. ERR_RANGE, ERR_FULL: it does not fit;

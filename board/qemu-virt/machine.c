@@ -16,7 +16,7 @@ static struct fw_cfg files;
 static bool has_files;
 static struct pl031 rtc;
 static bool has_rtc;
-static uint64_t rtc_offset_us;	/* wall clock minus timer_now_us() */
+static uint64_t rtc_offset_us; /* wall clock minus timer_now_us() */
 static struct virtio_rng rng;
 static bool has_rng;
 static struct virtio_net net;

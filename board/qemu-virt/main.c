@@ -113,10 +113,15 @@ void boot_primary(uint64_t dtb_pa)
 		must("guest", guest_load(&slot0, &facts));
 		vm_owner_set(&slot0.vm, OWNER_OWN);
 	}
-	must("service", service_init(&(struct service_config){
-				.board = &config, .facts = &facts, .slot = &slot0, .passthrough = &passthrough, .gic = &gic, .console = &console_uart }));
+	must("service", service_init(&(struct service_config){ .board = &config,
+				.facts = &facts,
+				.slot = &slot0,
+				.passthrough = &passthrough,
+				.gic = &gic,
+				.console = &console_uart }));
 	console_line("godwit: %u cores, slot %s: %u vCPUs, %u MiB, dirty log %s", facts.cpu_count, config.slot_name,
-		config.slot_vcpus, config.slot_ram_mib, slot0.vm.dirty.backend == DIRTY_HAFDBS ? "hafdbs" : "write-protect");
+		config.slot_vcpus, config.slot_ram_mib,
+		slot0.vm.dirty.backend == DIRTY_HAFDBS ? "hafdbs" : "write-protect");
 	selftest_smmu(config.selftest, &passthrough);
 	(void)selftest_vm_begin(&slot0, config.selftest);
 	console_line("godwit: ready");

@@ -23,8 +23,8 @@
 #define PS_40_BITS	2u		/* code of STE.S2PS */
 #define SCRATCH_IOVA(i)	(0x3ffff000u - (i) * PAGE_BYTES) /* below guest RAM; only devices see them */
 
-#define RAM_BLOCKS_MAX	(SLOT_RAM_MIB_MAX * 0x100000u / BLOCK_BYTES)
-#define DEVICE_POOL	(RAM_BLOCKS_MAX + 8u)
+#define RAM_BLOCKS_MAX (SLOT_RAM_MIB_MAX * 0x100000u / BLOCK_BYTES)
+#define DEVICE_POOL    (RAM_BLOCKS_MAX + 8u)
 
 struct passthrough passthrough;
 
@@ -304,7 +304,7 @@ static void note_event(struct passthrough *p, const struct gw_smmu_event *e)
 	}
 	if (p->events <= PASSTHROUGH_EVENTS_LOGGED_MAX) {
 		console_line("smmu: %s: StreamID 0x%x, address 0x%llx, %s%s", e->name, e->stream_id,
-			     (unsigned long long)e->addr, e->read ? "read" : "write", e->stage2 ? ", stage 2" : "");
+			(unsigned long long)e->addr, e->read ? "read" : "write", e->stage2 ? ", stage 2" : "");
 	}
 	if (p->events == PASSTHROUGH_EVENTS_LOGGED_MAX) {
 		console_line("smmu: later events are counted, not printed");

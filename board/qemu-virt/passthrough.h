@@ -23,7 +23,7 @@
 #include "drivers/vfio/e1000e.h"
 #include "drivers/vfio/edu.h"
 
-#define PASSTHROUGH_EVENTS_LOGGED_MAX	16u	/* SMMU records printed in full; later ones are counted */
+#define PASSTHROUGH_EVENTS_LOGGED_MAX 16u /* SMMU records printed in full; later ones are counted */
 
 #define PASSTHROUGH_EDUS_MAX		2u
 #define PASSTHROUGH_E1000ES_MAX		1u
@@ -47,8 +47,8 @@ struct passthrough {
 	struct smmuv3_mmio smmu_mmio;
 	struct gw_smmu smmu;
 	struct pcie pcie;
-	struct s2_table s2;		/* the devices' own stage 2 */
-	struct dirty_log dma_log;	/* of that table, where it is asked */
+	struct s2_table s2;	  /* the devices' own stage 2 */
+	struct dirty_log dma_log; /* of that table, where it is asked */
 	struct dma_tracker_choice tracker;
 	struct passthrough_device device[SLOT_DEVICES_MAX];
 	uint32_t count;			/* 0: the slot has no device */
@@ -59,7 +59,7 @@ struct passthrough {
 };
 
 extern struct passthrough passthrough;
-extern const struct vpci_ops passthrough_pci_ops;	/* ctx: struct passthrough */
+extern const struct vpci_ops passthrough_pci_ops; /* ctx: struct passthrough */
 
 /** SMMU up with every stream aborting, functions found and placed. Errors are logged by name. */
 MUST_CHECK enum err passthrough_bus_init(struct passthrough *p, struct gicv3 *gic);

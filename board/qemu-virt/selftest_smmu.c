@@ -9,10 +9,10 @@
 #include "drivers/mmio.h"
 #include "drivers/vfio/edu_regs.h"
 
-#define STRANGER_SLOT		2u
-#define DMA_WAIT_US_MAX		3000000u
-#define DMA_BYTES		256u
-#define PATTERN			0xA5u
+#define STRANGER_SLOT	2u
+#define DMA_WAIT_US_MAX 3000000u
+#define DMA_BYTES	256u
+#define PATTERN		0xA5u
 
 static uint8_t target[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 

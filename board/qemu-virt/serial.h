@@ -11,12 +11,12 @@
 #include "drivers/gicv3/gicv3.h"
 #include "drivers/pl011/pl011.h"
 
-#define SERIAL_RING_BYTES	512u	/* a power of two */
+#define SERIAL_RING_BYTES 512u /* a power of two */
 
 struct serial {
 	struct pl011 *uart;
 	uint32_t head, tail;
-	bool held;			/* receive interrupt masked until there is room */
+	bool held; /* receive interrupt masked until there is room */
 	uint8_t ring[SERIAL_RING_BYTES];
 };
 

@@ -20,18 +20,18 @@
 #include "net/tls_port.h"
 #include "net/transport.h"
 
-#define STEP_BUDGET_US		2000u
-#define SLEEP_US_MAX		100000u
-#define CONSOLE_RETRY_US	200u	/* the UART is full */
-#define MONITOR_LINE_BYTES	128u
-#define MONITOR_REPLY_BYTES	4096u
-#define CONSOLE_ESCAPE		0x01u	/* Ctrl-A; twice for itself */
-#define CONSOLE_SWITCH		'c'
-#define QMP_CHUNK_BYTES		256u
-#define CREDENTIAL_BYTES	4096u
-#define QUIT_ROUNDS_MAX		10000u	/* attempts to get the last output out */
+#define STEP_BUDGET_US	    2000u
+#define SLEEP_US_MAX	    100000u
+#define CONSOLE_RETRY_US    200u /* the UART is full */
+#define MONITOR_LINE_BYTES  128u
+#define MONITOR_REPLY_BYTES 4096u
+#define CONSOLE_ESCAPE	    0x01u /* Ctrl-A; twice for itself */
+#define CONSOLE_SWITCH	    'c'
+#define QMP_CHUNK_BYTES	    256u
+#define CREDENTIAL_BYTES    4096u
+#define QUIT_ROUNDS_MAX	    10000u /* attempts to get the last output out */
 
-#define SLOT_PAGES_MAX		(SLOT_RAM_MIB_MAX * 0x100000u / PAGE_BYTES)
+#define SLOT_PAGES_MAX	    (SLOT_RAM_MIB_MAX * 0x100000u / PAGE_BYTES)
 
 static struct service_config cfg;
 static struct gw gw;
@@ -124,7 +124,7 @@ static struct streams network_init(void)
 	has_transport = err == ERR_OK;
 	if (has_transport) {
 		console_line("net: %u.%u.%u.%u, MTU %u", config.ip[0], config.ip[1], config.ip[2], config.ip[3],
-			     config.nic.ops->mtu(config.nic.ctx));
+			config.nic.ops->mtu(config.nic.ctx));
 	} else {
 		console_line("net: no network: %s", err_name(err));
 	}

@@ -13,12 +13,22 @@
 #define PAGE_MASK	(PAGE_BYTES - 1u)
 #define BLOCK_SHIFT	21u
 #define BLOCK_BYTES	(1u << BLOCK_SHIFT)
-#define PAGES_PER_BLOCK	(BLOCK_BYTES / PAGE_BYTES)
+#define PAGES_PER_BLOCK (BLOCK_BYTES / PAGE_BYTES)
 
-typedef struct { uint64_t v; } pa_t;
-typedef struct { uint64_t v; } ipa_t;
+typedef struct {
+	uint64_t v;
+} pa_t;
+typedef struct {
+	uint64_t v;
+} ipa_t;
 
-static inline pa_t pa(uint64_t v) { return (pa_t){ v }; }
-static inline ipa_t ipa(uint64_t v) { return (ipa_t){ v }; }
+static inline pa_t pa(uint64_t v)
+{
+	return (pa_t){ v };
+}
+static inline ipa_t ipa(uint64_t v)
+{
+	return (ipa_t){ v };
+}
 
 #endif

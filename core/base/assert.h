@@ -9,11 +9,11 @@
 #ifndef CORE_BASE_ASSERT_H
 #define CORE_BASE_ASSERT_H
 
-#define ASSERT(x)			\
-	do {				\
-		if (!(x)) {		\
-			__builtin_trap(); \
-		}			\
+#define ASSERT(x)                                                                                                      \
+	do {                                                                                                           \
+		if (!(x)) {                                                                                            \
+			__builtin_trap();                                                                              \
+		}                                                                                                      \
 	} while (0)
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "core/base/bits.h"
 
-#define WORD_BITS	64u
+#define WORD_BITS 64u
 
 /** Bits [first, first + count) of one word; count is 1 .. 64 - first. */
 static uint64_t word_mask(size_t first, size_t count)

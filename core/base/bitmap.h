@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BITMAP_WORDS(bits)	(((bits) + 63) / 64)
+#define BITMAP_WORDS(bits) (((bits) + 63) / 64)
 
 bool bitmap_test(const uint64_t *map, size_t bit);
 void bitmap_set(uint64_t *map, size_t bit);

@@ -6,8 +6,8 @@
 
 #include "core/base/text.h"
 
-#define DIGITS_MAX	20u	/* of a uint64_t in decimal */
-#define FIELD_MAX	4096u	/* width and precision are cut to this */
+#define DIGITS_MAX 20u	 /* of a uint64_t in decimal */
+#define FIELD_MAX  4096u /* width and precision are cut to this */
 
 /** Where text goes: keeps counting when the buffer is full. */
 struct sink {
@@ -22,7 +22,7 @@ struct spec {
 	size_t width;
 	size_t precision;
 	bool has_precision;
-	unsigned int long_count;	/* 1: l z j t, 2: ll */
+	unsigned int long_count; /* 1: l z j t, 2: ll */
 	char letter;
 };
 
@@ -161,7 +161,8 @@ static struct spec parse_spec(const char **at, struct args *a)
 
 static uint64_t arg_unsigned(struct args *a, const struct spec *f)
 {
-	return f->long_count > 0 ? (uint64_t)va_arg(a->list, unsigned long long) : (uint64_t)va_arg(a->list, unsigned int);
+	return f->long_count > 0 ? (uint64_t)va_arg(a->list, unsigned long long)
+				 : (uint64_t)va_arg(a->list, unsigned int);
 }
 
 static int64_t arg_signed(struct args *a, const struct spec *f)

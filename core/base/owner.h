@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 enum owner {
-	OWNER_NONE = 0,		/* no VM here, nothing begun */
+	OWNER_NONE = 0, /* no VM here, nothing begun */
 	OWNER_OWN,
 	OWNER_PREPARING,
 	OWNER_HELD,
@@ -19,7 +19,7 @@ enum owner {
 	OWNER_READY,
 	OWNER_VOID,
 	OWNER_TAKEN,
-	OWNER_UNKNOWN,		/* booted on a mark that is in doubt or away */
+	OWNER_UNKNOWN, /* booted on a mark that is in doubt or away */
 	OWNER_COUNT,
 };
 

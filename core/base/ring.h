@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 struct ring {
-	uint32_t capacity;	/* power of two */
-	uint32_t head;		/* next to produce; written by the producer only */
-	uint32_t tail;		/* next to consume; written by the consumer only */
+	uint32_t capacity; /* power of two */
+	uint32_t head;	   /* next to produce; written by the producer only */
+	uint32_t tail;	   /* next to consume; written by the consumer only */
 };
 
 void ring_init(struct ring *r, uint32_t capacity);

@@ -42,7 +42,8 @@ static void changed(void *ctx, uint64_t ipa, uint64_t page_count, uint64_t desc)
 enum err dirty_log_init(struct dirty_log *d, struct s2_table *s2, enum dirty_backend backend, ipa_t ram_ipa,
 	uint64_t page_count, uint64_t *log)
 {
-	if (ram_ipa.v % BLOCK_BYTES != 0 || page_count % CHUNK_PAGES != 0 || (by_devices(backend) && !s2->cfg.pages_only)) {
+	if (ram_ipa.v % BLOCK_BYTES != 0 || page_count % CHUNK_PAGES != 0 ||
+		(by_devices(backend) && !s2->cfg.pages_only)) {
 		return ERR_RANGE;
 	}
 	*d = (struct dirty_log){
@@ -251,9 +252,9 @@ static enum err harvest(void *ctx, struct dirty_cursor *cursor, uint64_t *map)
 	return cursor->next_page == d->page_count ? ERR_OK : ERR_AGAIN;
 }
 
-#define BACKEND(n)                                                           \
-	{                                                                    \
-		.name = (n), .start = start, .harvest = harvest, .stop = stop \
+#define BACKEND(n)                                                                                                     \
+	{                                                                                                              \
+		.name = (n), .start = start, .harvest = harvest, .stop = stop                                          \
 	}
 
 static const struct dirty_ops backend_ops[DIRTY_BACKEND_COUNT] = {

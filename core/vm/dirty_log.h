@@ -33,7 +33,14 @@
 #include "core/vm/stage2.h"
 #include "migration/dirty.h"
 
-enum dirty_backend { DIRTY_HAFDBS, DIRTY_WRITE_PROTECT, DIRTY_SMMU_HTTU, DIRTY_SMMU_ACCESS, DIRTY_ALL_MAPPED, DIRTY_BACKEND_COUNT };
+enum dirty_backend {
+	DIRTY_HAFDBS,
+	DIRTY_WRITE_PROTECT,
+	DIRTY_SMMU_HTTU,
+	DIRTY_SMMU_ACCESS,
+	DIRTY_ALL_MAPPED,
+	DIRTY_BACKEND_COUNT
+};
 
 struct dirty_log {
 	struct s2_table *s2;

@@ -39,7 +39,8 @@ static const char *missing(const struct dma_tracker_facts *facts, const struct d
 	return NULL;
 }
 
-enum err dma_tracker_choose(const struct dma_tracker_facts *facts, const char *wish, struct dma_tracker_choice *out, char *reason)
+enum err dma_tracker_choose(
+	const struct dma_tracker_facts *facts, const char *wish, struct dma_tracker_choice *out, char *reason)
 {
 	bool any = text_equal(wish, "auto");
 

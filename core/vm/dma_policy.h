@@ -35,8 +35,8 @@ struct dma_tracker_choice {
  *
  * @return ERR_OK. ERR_RANGE: no such name; ERR_UNSUPPORTED: hardware or driver lacks it; reason (REASON_BYTES) says what.
  */
-MUST_CHECK enum err dma_tracker_choose(const struct dma_tracker_facts *facts, const char *wish, struct dma_tracker_choice *out,
-	char *reason);
+MUST_CHECK enum err dma_tracker_choose(
+	const struct dma_tracker_facts *facts, const char *wish, struct dma_tracker_choice *out, char *reason);
 /** The name of what was chosen. */
 const char *dma_tracker_name(const struct dma_tracker_choice *choice);
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define FDT_NAMES_BYTES_MAX 1024u /* all property names, each once, with their zeros */
-#define FDT_CELLS_MAX	    128u	  /* of one property */
+#define FDT_CELLS_MAX	    128u  /* of one property */
 
 struct fdt_writer {
 	uint8_t *out;

@@ -9,32 +9,32 @@
 #include "core/vm/vpl011.h"
 #include "core/vm/vpl031.h"
 
-#define PHANDLE_GIC	      1u
-#define PHANDLE_CLOCK	      2u
+#define PHANDLE_GIC	     1u
+#define PHANDLE_CLOCK	     2u
 
 /* Interrupt specifier of arm,gic-v3: kind, number, flags. */
-#define GIC_SPI		      0u
-#define GIC_PPI		      1u
-#define IRQ_LEVEL_HIGH	      4u
-#define SPI_FIRST_INTID	      32u
-#define PPI_FIRST_INTID	      16u
+#define GIC_SPI		     0u
+#define GIC_PPI		     1u
+#define IRQ_LEVEL_HIGH	     4u
+#define SPI_FIRST_INTID	     32u
+#define PPI_FIRST_INTID	     16u
 
 /* PPIs of the generic timer: INTID less 16. */
-#define TIMER_PPI_SECURE      13u
-#define TIMER_PPI_PHYSICAL    14u
-#define TIMER_PPI_VIRTUAL     11u
-#define TIMER_PPI_HYPERVISOR  10u
+#define TIMER_PPI_SECURE     13u
+#define TIMER_PPI_PHYSICAL   14u
+#define TIMER_PPI_VIRTUAL    11u
+#define TIMER_PPI_HYPERVISOR 10u
 
-#define UART_CLOCK_HZ	      24000000u
+#define UART_CLOCK_HZ	     24000000u
 
 /* PCI bus binding: the first cell of an address. */
-#define PCI_SPACE_MEM32	      0x02000000u
-#define PCI_DEVICE_SHIFT      11u
-#define PCI_DEVICE_MASK	      0x1800u /* device modulo 4 decides the interrupt */
-#define PCI_PIN_MASK	      7u
-#define PCI_SWIZZLE	      4u
-#define PCI_MAP_CELLS	      8u /* address 3, pin 1, controller 1, specifier 3 */
-#define PCI_BUS_LAST	      255u
+#define PCI_SPACE_MEM32	     0x02000000u
+#define PCI_DEVICE_SHIFT     11u
+#define PCI_DEVICE_MASK	     0x1800u /* device modulo 4 decides the interrupt */
+#define PCI_PIN_MASK	     7u
+#define PCI_SWIZZLE	     4u
+#define PCI_MAP_CELLS	     8u /* address 3, pin 1, controller 1, specifier 3 */
+#define PCI_BUS_LAST	     255u
 
 static void compatible(struct fdt_writer *w, const char *name)
 {
@@ -106,9 +106,9 @@ static void gic(struct fdt_writer *w, const struct guest_tree *t)
 
 static void timer(struct fdt_writer *w)
 {
-	static const uint32_t interrupts[] = {
-		GIC_PPI, TIMER_PPI_SECURE, IRQ_LEVEL_HIGH, GIC_PPI, TIMER_PPI_PHYSICAL, IRQ_LEVEL_HIGH,
-		GIC_PPI, TIMER_PPI_VIRTUAL, IRQ_LEVEL_HIGH, GIC_PPI, TIMER_PPI_HYPERVISOR, IRQ_LEVEL_HIGH };
+	static const uint32_t interrupts[] = { GIC_PPI, TIMER_PPI_SECURE, IRQ_LEVEL_HIGH, GIC_PPI, TIMER_PPI_PHYSICAL,
+		IRQ_LEVEL_HIGH, GIC_PPI, TIMER_PPI_VIRTUAL, IRQ_LEVEL_HIGH, GIC_PPI, TIMER_PPI_HYPERVISOR,
+		IRQ_LEVEL_HIGH };
 
 	fdt_node_begin(w, "timer");
 	compatible(w, "arm,armv8-timer");
@@ -154,8 +154,8 @@ static void interrupt_map(struct fdt_writer *w)
 	_Static_assert(ARRAY_SIZE(map) <= FDT_CELLS_MAX, "interrupt-map is longer than a property may be");
 	for (uint32_t device = 0; device < PCI_SWIZZLE; device++) {
 		for (uint32_t pin = 1; pin <= PCI_SWIZZLE; pin++) {
-			const uint32_t entry[PCI_MAP_CELLS] = { device << PCI_DEVICE_SHIFT, 0, 0, pin, PHANDLE_GIC, GIC_SPI,
-				VPCI_INTID(device, pin) - SPI_FIRST_INTID, IRQ_LEVEL_HIGH };
+			const uint32_t entry[PCI_MAP_CELLS] = { device << PCI_DEVICE_SHIFT, 0, 0, pin, PHANDLE_GIC,
+				GIC_SPI, VPCI_INTID(device, pin) - SPI_FIRST_INTID, IRQ_LEVEL_HIGH };
 
 			for (size_t i = 0; i < PCI_MAP_CELLS; i++) {
 				map[n++] = entry[i];
@@ -168,8 +168,8 @@ static void interrupt_map(struct fdt_writer *w)
 
 static void pcie(struct fdt_writer *w)
 {
-	static const uint32_t ranges[] = { PCI_SPACE_MEM32, 0, (uint32_t)VPCI_WINDOW_BASE, 0, (uint32_t)VPCI_WINDOW_BASE, 0,
-		(uint32_t)(VPCI_WINDOW_END - VPCI_WINDOW_BASE) };
+	static const uint32_t ranges[] = { PCI_SPACE_MEM32, 0, (uint32_t)VPCI_WINDOW_BASE, 0,
+		(uint32_t)VPCI_WINDOW_BASE, 0, (uint32_t)(VPCI_WINDOW_END - VPCI_WINDOW_BASE) };
 
 	fdt_node_begin_at(w, "pcie", VPCI_ECAM_BASE);
 	compatible(w, "pci-host-ecam-generic");

@@ -81,7 +81,7 @@ struct s2_config {
 struct s2_table {
 	struct spinlock lock;
 	struct s2_config cfg;
-	struct s2_watch watch; /* changed NULL: nobody */
+	struct s2_watch watch;			/* changed NULL: nobody */
 	uint64_t used[(S2_POOL_MAX + 63) / 64]; /* pool pages that are tables */
 	uint32_t free_count;
 };

@@ -81,7 +81,7 @@ struct vm_slot {
 	/* Atomic: read by every vCPU before every entry. */
 	uint32_t owner; /* enum owner */
 	uint32_t paused;
-	uint32_t state; /* enum vm_run_state; VM_SHUTDOWN and VM_INTERNAL_ERROR stay until scrub or reset */
+	uint32_t state;	      /* enum vm_run_state; VM_SHUTDOWN and VM_INTERNAL_ERROR stay until scrub or reset */
 	uint32_t reset_asked; /* by the guest: it does not run on until vm_reset() */
 
 	/* The service core's. */

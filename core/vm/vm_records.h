@@ -24,7 +24,7 @@ enum vm_record_type {
 	VM_RECORD_RTC = 7,
 };
 
-#define VM_VCPU_VERSION  2u
+#define VM_VCPU_VERSION	 2u
 #define VM_CLOCK_VERSION 1u
 
 uint32_t vm_records_count(const struct vm_slot *vm);

@@ -497,7 +497,8 @@ static struct dirty op_log(void *ctx)
 {
 	struct edu *edu = ctx;
 
-	return edu->config.tracker.ops != NULL ? edu->config.tracker : (struct dirty){ .ops = &edu_dirty_ops, .ctx = ctx };
+	return edu->config.tracker.ops != NULL ? edu->config.tracker
+					       : (struct dirty){ .ops = &edu_dirty_ops, .ctx = ctx };
 }
 
 /* From any state, over any arc that is open: the function is cut off from memory first. */

@@ -7,11 +7,11 @@
 /* What may come next. jsmn forgives too much, so this table-free automaton goes first. */
 enum want {
 	WANT_VALUE,
-	WANT_VALUE_OR_END,	/* after '[' */
+	WANT_VALUE_OR_END, /* after '[' */
 	WANT_KEY,
-	WANT_KEY_OR_END,	/* after '{' */
+	WANT_KEY_OR_END, /* after '{' */
 	WANT_COLON,
-	WANT_SEPARATOR,		/* ',' or the closing bracket */
+	WANT_SEPARATOR, /* ',' or the closing bracket */
 	WANT_NOTHING,
 };
 
@@ -20,7 +20,7 @@ struct check {
 	size_t len, at;
 	enum want want;
 	uint32_t depth;
-	uint32_t objects;	/* bit n: level n is an object */
+	uint32_t objects; /* bit n: level n is an object */
 	const char *error;
 };
 
@@ -413,7 +413,7 @@ const char *json_raw(const struct json_doc *doc, int token, size_t *len_bytes)
 	const jsmntok_t *t = &doc->tokens[token];
 	int quote = t->type == JSMN_STRING ? 1 : 0;
 
-	*len_bytes = (size_t)(t->end - t->start + 2 * quote);
+	*len_bytes = (size_t)(t->end - t->start) + 2u * (size_t)quote;
 	return doc->text + t->start - quote;
 }
 

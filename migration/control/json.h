@@ -24,17 +24,17 @@
 #include <jsmn.h>
 
 /** Objects and arrays inside each other. */
-#define JSON_DEPTH_MAX	16u
+#define JSON_DEPTH_MAX 16u
 
 /** No such token. */
-#define JSON_NONE	(-1)
+#define JSON_NONE      (-1)
 
 enum json_kind { JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_BOOL, JSON_NULL };
 
 /** One parsed text. The text is borrowed and must outlive the document. */
 struct json_doc {
 	const char *text;
-	int count;			/* tokens in use; 0 is the root */
+	int count; /* tokens in use; 0 is the root */
 	jsmntok_t tokens[QMP_TOKENS_MAX];
 };
 
@@ -81,7 +81,7 @@ struct json_out {
 	size_t cap_bytes;
 	size_t len_bytes;
 	bool full;
-	bool comma;			/* a comma goes before the next value */
+	bool comma; /* a comma goes before the next value */
 };
 
 struct json_out json_out_over(char *base, size_t cap_bytes);

@@ -6,8 +6,8 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-#define UTF8_REPLACEMENT	0xfffdu
-#define JSON_TEXT_MAX		4096u	/* longest text ever written as one string */
+#define UTF8_REPLACEMENT 0xfffdu
+#define JSON_TEXT_MAX	 4096u /* longest text ever written as one string */
 
 struct json_out json_out_over(char *base, size_t cap_bytes)
 {

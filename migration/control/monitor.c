@@ -9,9 +9,9 @@
 #include "core/base/text.h"
 #include "migration/control/qmp_call.h"
 
-#define WORDS_MAX	4u
-#define WORD_BYTES	64u
-#define KIB		1024u
+#define WORDS_MAX  4u
+#define WORD_BYTES 64u
+#define KIB	   1024u
 
 /* One command line, split at blanks. */
 struct words {
@@ -87,7 +87,8 @@ static void say_err(struct monitor_call *call, enum err err)
 static void info_ram(struct answer *a, const struct migration_info *info)
 {
 	say(a, "transferred ram: %llu kbytes\nremaining ram: %llu kbytes\ntotal ram: %llu kbytes\n",
-		(unsigned long long)(info->ram.transferred_bytes / KIB), (unsigned long long)(info->ram.remaining_bytes / KIB),
+		(unsigned long long)(info->ram.transferred_bytes / KIB),
+		(unsigned long long)(info->ram.remaining_bytes / KIB),
 		(unsigned long long)(info->ram.total_bytes / KIB));
 	say(a, "duplicate: %llu pages\nnormal: %llu pages\ndirty sync count: %llu\ndirty pages rate: %llu pages/s\n",
 		(unsigned long long)info->ram.zero_pages, (unsigned long long)info->ram.normal_pages,
@@ -152,7 +153,8 @@ static void info_vm(struct monitor_call *call)
 		(unsigned long long)(desc.page_count / (1024u * KIB / PAGE_BYTES)), desc.ram_region_count,
 		(unsigned long long)desc.timer_hz, desc.vcpu_count);
 	for (uint32_t i = 0; i < count && i < VCPU_COUNT_MAX; i++) {
-		say(call->answer, "CPU #%u: core %u%s\n", cpus[i].index, cpus[i].core, cpus[i].halted ? " (halted)" : "");
+		say(call->answer, "CPU #%u: core %u%s\n", cpus[i].index, cpus[i].core,
+			cpus[i].halted ? " (halted)" : "");
 	}
 }
 
@@ -244,8 +246,8 @@ static const struct monitor_command commands[] = {
 static void help(struct monitor_call *call)
 {
 	for (uint32_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		say(call->answer, "%s%s%s -- %s\n", commands[i].name, commands[i].args[0] != 0 ? " " : "", commands[i].args,
-			commands[i].help);
+		say(call->answer, "%s%s%s -- %s\n", commands[i].name, commands[i].args[0] != 0 ? " " : "",
+			commands[i].args, commands[i].help);
 	}
 }
 

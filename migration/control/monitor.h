@@ -15,22 +15,22 @@
 #include "migration/control/json.h"
 
 /** Largest answer of the human monitor. */
-#define MONITOR_TEXT_BYTES	2048u
+#define MONITOR_TEXT_BYTES 2048u
 
 /** One QMP connection; caller-owned. */
 struct qmp {
 	struct engine *engine;
-	char line[QMP_LINE_BYTES];	/* the value being read, from its first byte on */
+	char line[QMP_LINE_BYTES]; /* the value being read, from its first byte on */
 	size_t line_bytes;
 	bool discarding;		/* until the next newline, after an error that lost the structure */
 	bool negotiated;		/* qmp_capabilities was seen */
 	bool quitting;			/* quit was seen: SHUTDOWN comes from the operator */
-	char out[2u * QMP_REPLY_BYTES];	/* replies and events not yet taken */
+	char out[2u * QMP_REPLY_BYTES]; /* replies and events not yet taken */
 	size_t out_head, out_bytes;
-	uint32_t events_dropped;	/* those before qmp_capabilities: QEMU sends none either */
+	uint32_t events_dropped; /* those before qmp_capabilities: QEMU sends none either */
 	/* JSON nesting while the current object is read (objects may span lines) */
 	uint32_t depth;
-	uint32_t objects;		/* bit n: level n is an object, else an array */
+	uint32_t objects; /* bit n: level n is an object, else an array */
 	bool in_string, escaped;
 	/* Scratch of the command under way. */
 	struct json_doc doc;

@@ -15,9 +15,9 @@
 #include "migration/control/qmp_call.h"
 
 /* Room that one byte of input may need: one reply, and one error of a stray value before it. */
-#define INPUT_ROOM_BYTES	(QMP_REPLY_BYTES + 512u)
-#define EVENT_ROOM_BYTES	512u
-#define US_PER_S		1000000u
+#define INPUT_ROOM_BYTES (QMP_REPLY_BYTES + 512u)
+#define EVENT_ROOM_BYTES 512u
+#define US_PER_S	 1000000u
 
 _Static_assert(INPUT_ROOM_BYTES <= sizeof(((struct qmp *)0)->out), "a reply must fit an empty queue");
 
@@ -204,8 +204,7 @@ static void execute(struct qmp_call *call, int name)
 		return;
 	}
 	if (negotiation) {
-		qmp_fail(call, QMP_COMMAND_NOT_FOUND,
-			"Capabilities negotiation is already complete, command ignored");
+		qmp_fail(call, QMP_COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
 		return;
 	}
 	command = qmp_command_find(&q->doc, name);
@@ -284,8 +283,7 @@ static bool is_space(char c)
 /* Does this byte end a number or word that stands outside of any bracket? */
 static bool ends_bare_value(const struct qmp *q, char c)
 {
-	return q->line_bytes > 0 && q->depth == 0 && !q->in_string &&
-	       (is_space(c) || c == '{' || c == '[' || c == '"');
+	return q->line_bytes > 0 && q->depth == 0 && !q->in_string && (is_space(c) || c == '{' || c == '[' || c == '"');
 }
 
 static void string_byte(struct qmp *q, char c)
@@ -407,7 +405,8 @@ static void event_data(struct qmp *q, struct json_out *o, const struct engine_no
 		json_out_key(o, "data");
 		json_out_open(o, '{');
 		json_out_key_string(o, "status",
-			note->value < MIG_STATUS_COUNT ? migration_status_name((enum migration_status)note->value) : "none");
+			note->value < MIG_STATUS_COUNT ? migration_status_name((enum migration_status)note->value)
+						       : "none");
 		json_out_close(o, '}');
 		break;
 	case ENGINE_EV_PASS:

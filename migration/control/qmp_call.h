@@ -8,17 +8,17 @@
 #include "migration/control/monitor.h"
 
 /** What qapi calls the errors. */
-#define QMP_GENERIC_ERROR	"GenericError"
-#define QMP_COMMAND_NOT_FOUND	"CommandNotFound"
+#define QMP_GENERIC_ERROR     "GenericError"
+#define QMP_COMMAND_NOT_FOUND "CommandNotFound"
 
 /** Longest error text; longer ones are cut. */
-#define QMP_DESC_BYTES		320u
+#define QMP_DESC_BYTES	      320u
 
 struct qmp_call {
 	struct qmp *q;
-	int args;			/* token of "arguments", or JSON_NONE */
-	struct json_out out;		/* the whole reply; on entry of a command, what follows "return": */
-	size_t return_at;		/* bytes of out before the value of "return" */
+	int args;	     /* token of "arguments", or JSON_NONE */
+	struct json_out out; /* the whole reply; on entry of a command, what follows "return": */
+	size_t return_at;    /* bytes of out before the value of "return" */
 	bool failed;
 };
 

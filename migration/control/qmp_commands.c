@@ -5,7 +5,7 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-#define COUNT(array)	((uint32_t)(sizeof(array) / sizeof((array)[0])))
+#define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
 bool qmp_check(struct qmp_call *call, enum err err, const char *reason)
 {
@@ -31,7 +31,8 @@ static bool integer_check(struct qmp_call *call, const char *name, enum qmp_type
 		return type_fail(call, name, "integer");
 	}
 	if (err != ERR_OK || (type == QMP_U32 && value > UINT32_MAX)) {
-		qmp_fail(call, QMP_GENERIC_ERROR, "Parameter '%s' expects %s", name, type == QMP_U32 ? "uint32" : "uint64");
+		qmp_fail(call, QMP_GENERIC_ERROR, "Parameter '%s' expects %s", name,
+			type == QMP_U32 ? "uint32" : "uint64");
 		return false;
 	}
 	return true;
@@ -94,7 +95,8 @@ bool qmp_arg_string(struct qmp_call *call, const char *name, char *out, size_t c
 	}
 	err = json_string(&call->q->doc, token, call->q->text, sizeof(call->q->text));
 	if (err == ERR_BAD_RECORD) {
-		qmp_fail(call, QMP_GENERIC_ERROR, "Parameter '%s' expects a string without \\u0000 and half surrogate pairs", name);
+		qmp_fail(call, QMP_GENERIC_ERROR,
+			"Parameter '%s' expects a string without \\u0000 and half surrogate pairs", name);
 		return false;
 	}
 	if (err != ERR_OK || text_len(call->q->text, sizeof(call->q->text)) >= cap_bytes) {
@@ -234,7 +236,8 @@ static void unsupported(struct qmp_call *call)
 
 	engine_info(q->engine, &q->info);
 	if (!owner_may_run(q->info.owner)) {
-		qmp_fail(call, QMP_GENERIC_ERROR, "This host may not run the VM: owner is '%s'", owner_name(q->info.owner));
+		qmp_fail(call, QMP_GENERIC_ERROR, "This host may not run the VM: owner is '%s'",
+			owner_name(q->info.owner));
 		return;
 	}
 	qmp_fail(call, QMP_GENERIC_ERROR, "this feature or command is not currently supported");
@@ -258,8 +261,7 @@ static void negotiated_already(struct qmp_call *call)
 }
 
 static const struct qmp_arg migrate_args[] = {
-	{ "uri", QMP_STRING, true },
-	{ "detach", QMP_BOOL, false },		/* QEMU: always so in QMP */
+	{ "uri", QMP_STRING, true }, { "detach", QMP_BOOL, false }, /* QEMU: always so in QMP */
 };
 static const struct qmp_arg incoming_args[] = { { "uri", QMP_STRING, true } };
 static const struct qmp_arg resolve_args[] = {

@@ -5,10 +5,10 @@
 #include "core/base/addr.h"
 #include "core/base/fmt.h"
 
-#define URI_BYTES		64u
-#define US_PER_MS		1000u
-#define BITS_PER_MEGABYTE_S	125000u		/* bytes per second in one megabit per second */
-#define ROUND_TEXT_BYTES	192u
+#define URI_BYTES	    64u
+#define US_PER_MS	    1000u
+#define BITS_PER_MEGABYTE_S 125000u /* bytes per second in one megabit per second */
+#define ROUND_TEXT_BYTES    192u
 
 void qmp_migrate(struct qmp_call *call)
 {
@@ -116,8 +116,8 @@ static size_t round_text(const struct migration_info *info, uint32_t number, cha
 	const struct migration_round *r = &info->rounds[number % MIGRATION_ROUNDS_KEPT];
 
 	return fmt(out, ROUND_TEXT_BYTES,
-		"{\"round\": %u, \"pages\": %llu, \"zero\": %llu, \"bytes\": %llu, \"us\": %llu, \"dirty\": %llu}", number,
-		(unsigned long long)r->pages, (unsigned long long)r->zero_pages, (unsigned long long)r->bytes,
+		"{\"round\": %u, \"pages\": %llu, \"zero\": %llu, \"bytes\": %llu, \"us\": %llu, \"dirty\": %llu}",
+		number, (unsigned long long)r->pages, (unsigned long long)r->zero_pages, (unsigned long long)r->bytes,
 		(unsigned long long)r->us, (unsigned long long)r->dirty_after);
 }
 
@@ -132,7 +132,7 @@ static void rounds_write(struct json_out *o, const struct migration_info *info)
 	json_out_key(o, "x-rounds");
 	json_out_open(o, '[');
 	room = o->full ? 0 : o->cap_bytes - o->len_bytes;
-	room -= room < 2 ? room : 2;		/* the brackets that close */
+	room -= room < 2 ? room : 2; /* the brackets that close */
 	while (first > info->round_count - kept) {
 		size_t need = round_text(info, first - 1, text) + 2;
 

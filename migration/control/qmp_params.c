@@ -5,8 +5,8 @@
 #include "core/base/fmt.h"
 #include "core/base/text.h"
 
-#define COUNT(array)	((uint32_t)(sizeof(array) / sizeof((array)[0])))
-#define WORD_BYTES	48u
+#define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
+#define WORD_BYTES   48u
 
 /* ---- parameters ---- */
 
@@ -29,9 +29,18 @@ const struct qmp_arg qmp_param_args[QMP_PARAM_ARGS] = {
 static void *param_field(struct migration_params *p, uint32_t index)
 {
 	void *const fields[QMP_PARAM_ARGS] = {
-		&p->max_bandwidth, &p->avail_switchover_bandwidth, &p->downtime_limit_ms, &p->multifd_channels,
-		p->tls_hostname, p->tls_authz, &p->x_link_timeout_ms, &p->x_handover_timeout_ms, &p->x_clock_freeze,
-		&p->x_round_max, &p->x_round_min, &p->x_pause_at_commit,
+		&p->max_bandwidth,
+		&p->avail_switchover_bandwidth,
+		&p->downtime_limit_ms,
+		&p->multifd_channels,
+		p->tls_hostname,
+		p->tls_authz,
+		&p->x_link_timeout_ms,
+		&p->x_handover_timeout_ms,
+		&p->x_clock_freeze,
+		&p->x_round_max,
+		&p->x_round_min,
+		&p->x_pause_at_commit,
 	};
 
 	return fields[index];
@@ -62,7 +71,7 @@ static void param_read(struct qmp_call *call, const struct qmp_arg *arg, void *f
 		break;
 	case QMP_U32:
 		if (qmp_arg_u64(call, arg->name, &value)) {
-			*(uint32_t *)field = (uint32_t)value;	/* checked against its type before */
+			*(uint32_t *)field = (uint32_t)value; /* checked against its type before */
 		}
 		break;
 	case QMP_BOOL:
@@ -136,8 +145,18 @@ static const char *const cap_names[CAP_COUNT] = { "events", "multifd", "switchov
 
 /* QEMU has them; off is what they are here, so that may be asked for. */
 static const char *const caps_off[] = {
-	"xbzrle", "auto-converge", "postcopy-ram", "postcopy-blocktime", "postcopy-preempt", "pause-before-switchover",
-	"release-ram", "validate-uuid", "background-snapshot", "zero-copy-send", "dirty-limit", "mapped-ram",
+	"xbzrle",
+	"auto-converge",
+	"postcopy-ram",
+	"postcopy-blocktime",
+	"postcopy-preempt",
+	"pause-before-switchover",
+	"release-ram",
+	"validate-uuid",
+	"background-snapshot",
+	"zero-copy-send",
+	"dirty-limit",
+	"mapped-ram",
 };
 
 static bool *cap_field(struct migration_caps *caps, uint32_t index)
@@ -189,7 +208,8 @@ static void cap_entry(struct qmp_call *call, uint32_t index, int entry, struct m
 	int name, state;
 
 	if (json_kind(doc, entry) != JSON_OBJECT) {
-		qmp_fail(call, QMP_GENERIC_ERROR, "Invalid parameter type for 'capabilities[%u]', expected: object", index);
+		qmp_fail(call, QMP_GENERIC_ERROR, "Invalid parameter type for 'capabilities[%u]', expected: object",
+			index);
 		return;
 	}
 	name = cap_member(call, index, entry, "capability", QMP_STRING);
@@ -197,7 +217,8 @@ static void cap_entry(struct qmp_call *call, uint32_t index, int entry, struct m
 	for (int key = json_first(doc, entry); key != JSON_NONE && !call->failed; key = json_next(doc, key)) {
 		if (!json_string_is(doc, key, "capability") && !json_string_is(doc, key, "state")) {
 			(void)json_string(doc, key, call->q->text, sizeof(call->q->text));
-			qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'capabilities[%u].%s' is unexpected", index, call->q->text);
+			qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'capabilities[%u].%s' is unexpected", index,
+				call->q->text);
 		}
 	}
 	if (!call->failed) {

@@ -18,7 +18,7 @@ typedef uint32_t stream_id;
 #define STREAM_NONE UINT32_MAX
 
 struct net_addr {
-	uint8_t ip[4];		/* IPv4, network order */
+	uint8_t ip[4]; /* IPv4, network order */
 	uint16_t port;
 };
 
@@ -41,8 +41,8 @@ struct stream_events {
 struct stream_ops {
 	enum err (*listen)(void *ctx, uint16_t port, const struct stream_events *events, void *owner);
 	void (*unlisten)(void *ctx, uint16_t port);
-	enum err (*connect)(void *ctx, const struct net_addr *to, const struct stream_events *events, void *owner,
-			    stream_id *out);
+	enum err (*connect)(
+		void *ctx, const struct net_addr *to, const struct stream_events *events, void *owner, stream_id *out);
 	/**
 	 * Queue bytes by reference: they stay untouched by the caller until released(cookie), which
 	 * comes exactly once for every accepted send, also after abort(). len <= FRAME_BYTES.

@@ -42,7 +42,7 @@ struct tls_ops {
 	void (*close)(void *ctx, tls_id tls);
 	/** Exporter, RFC 8446 7.5. */
 	enum err (*exporter)(void *ctx, tls_id tls, const char *label, const uint8_t *context, size_t context_bytes,
-			     uint8_t *out, size_t out_bytes);
+		uint8_t *out, size_t out_bytes);
 	/** Peer's verified host id (SAN URI godwit:host/ID without the prefix). */
 	enum err (*peer_id)(void *ctx, tls_id tls, char out[HOST_ID_MAX]);
 	/** Own host id. */

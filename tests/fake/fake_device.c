@@ -238,7 +238,8 @@ static enum err image_write(void *ctx, const uint8_t *bytes, size_t len_bytes, s
 		size_t len = MIN(left, write_room(d));
 
 		if (d->fail_write || len == 0) {
-			fmt(reason, REASON_BYTES, "device %s: image longer than %zu bytes", d->desc.id, sizeof(d->image));
+			fmt(reason, REASON_BYTES, "device %s: image longer than %zu bytes", d->desc.id,
+				sizeof(d->image));
 			return ERR_BAD_RECORD;
 		}
 		memcpy(d->image + d->at, bytes + *taken, len);

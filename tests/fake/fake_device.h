@@ -23,7 +23,7 @@ struct fake_device {
 	enum device_state now, to;
 	struct device_transfer transfer;
 	bool arc_open;
-	uint32_t arc_polls, left; /* polls of one arc; of the open one */
+	uint32_t arc_polls, left;		      /* polls of one arc; of the open one */
 	enum device_state path[FAKE_DEVICE_PATH_MAX]; /* states reached by arcs, in a ring */
 	uint32_t path_len;
 	uint64_t opened; /* transfers */

@@ -62,7 +62,14 @@ static enum err answer(struct engine *e, const char *what, char *reason)
 const char *migration_status_name(enum migration_status status)
 {
 	static const char *const names[MIG_STATUS_COUNT] = {
-		"none", "setup", "cancelling", "cancelled", "active", "device", "completed", "failed",
+		"none",
+		"setup",
+		"cancelling",
+		"cancelled",
+		"active",
+		"device",
+		"completed",
+		"failed",
 	};
 
 	return names[status];
@@ -154,8 +161,9 @@ uint32_t engine_cpus(const struct engine *e, struct vm_cpu_info *out, uint32_t m
 void engine_vm_desc(const struct engine *e, struct vm_desc *out)
 {
 	(void)e;
-	*out = (struct vm_desc){ .name = "flight", .vcpu_count = 2, .timer_hz = 62500000, .ram_region_count = 1,
-				 .page_count = 16384 };
+	*out = (struct vm_desc){
+		.name = "flight", .vcpu_count = 2, .timer_hz = 62500000, .ram_region_count = 1, .page_count = 16384
+	};
 }
 
 bool engine_take_note(struct engine *e, struct engine_note *out)

@@ -9,25 +9,25 @@
 
 #include "tests/linux/sys.h"
 
-#define SYS_kill	      129
-#define SYS_getpid	      172
-#define SYS_ptrace	      117
-#define SYS_wait4	      260
+#define SYS_kill	     129
+#define SYS_getpid	     172
+#define SYS_ptrace	     117
+#define SYS_wait4	     260
 
-#define PTRACE_TRACEME	      0
-#define PTRACE_CONT	      7
-#define PTRACE_SINGLESTEP     9
-#define PTRACE_GETREGSET      0x4204
-#define PTRACE_SETREGSET      0x4205
-#define NT_PRSTATUS	      1
-#define NT_ARM_HW_WATCH	      0x403
-#define SIGSTOP		      19
-#define SIGTRAP		      5
-#define STATUS_STOPPED(sig)   ((sig) << 8 | 0x7f)
+#define PTRACE_TRACEME	     0
+#define PTRACE_CONT	     7
+#define PTRACE_SINGLESTEP    9
+#define PTRACE_GETREGSET     0x4204
+#define PTRACE_SETREGSET     0x4205
+#define NT_PRSTATUS	     1
+#define NT_ARM_HW_WATCH	     0x403
+#define SIGSTOP		     19
+#define SIGTRAP		     5
+#define STATUS_STOPPED(sig)  ((sig) << 8 | 0x7f)
 
-#define WATCH_WRITES_8_BYTES  (0xffu << 5 | 2u << 3 | 2u << 1 | 1u) /* BAS, LSC, PAC: EL0, E */
-#define INSTRUCTION_BYTES     4u
-#define PAUSE_NS	      20000000u
+#define WATCH_WRITES_8_BYTES (0xffu << 5 | 2u << 3 | 2u << 1 | 1u) /* BAS, LSC, PAC: EL0, E */
+#define INSTRUCTION_BYTES    4u
+#define PAUSE_NS	     20000000u
 
 struct user_regs {
 	uint64_t x[31], sp, pc, pstate;

@@ -156,7 +156,8 @@ _Noreturn static void timer_process(struct counts *c, uint32_t cpus)
 		sys_sleep_ns(TICK_NS);
 		real = sys_now_ns(CLOCK_REALTIME);
 		now = sys_now_ns(CLOCK_MONOTONIC);
-		if (now < before + TICK_NS || now < real - offset || apart(now, real - offset) > CLOCK_APART_NS + (now - before)) {
+		if (now < before + TICK_NS || now < real - offset ||
+			apart(now, real - offset) > CLOCK_APART_NS + (now - before)) {
 			set(&c->time_errors, get(&c->time_errors) + 1);
 		}
 		if (now - before - TICK_NS > get(&c->late_ns)) {
@@ -184,12 +185,12 @@ static void report(struct counts *c, uint32_t cpus, uint64_t n)
 		cpu_errors += get(&c->cpu_errors[i]);
 	}
 	len = fmt(line, sizeof(line),
-		"report n=%llu cpu=%llu mem=%llu timer=%llu moves=%llu debug=%llu mono_ms=%llu real_ms=%llu late_ms=%llu cpu_errors=%llu "
+		"report n=%llu cpu=%llu mem=%llu timer=%llu moves=%llu debug=%llu mono_ms=%llu real_ms=%llu "
+		"late_ms=%llu cpu_errors=%llu "
 		"mem_errors=%llu time_errors=%llu debug_errors=%llu\n",
 		(unsigned long long)n, (unsigned long long)cpu, (unsigned long long)get(&c->mem),
 		(unsigned long long)get(&c->timer), (unsigned long long)get(&c->moves),
-		(unsigned long long)get(&c->debug),
-		(unsigned long long)(sys_now_ns(CLOCK_MONOTONIC) / 1000000u),
+		(unsigned long long)get(&c->debug), (unsigned long long)(sys_now_ns(CLOCK_MONOTONIC) / 1000000u),
 		(unsigned long long)(sys_now_ns(CLOCK_REALTIME) / 1000000u), (unsigned long long)(late_ns / 1000000u),
 		(unsigned long long)cpu_errors, (unsigned long long)get(&c->mem_errors),
 		(unsigned long long)get(&c->time_errors), (unsigned long long)get(&c->debug_errors));

@@ -14,25 +14,25 @@
 #include "core/base/text.h"
 #include "tests/linux/sys.h"
 
-#define SYS_close	57
-#define SYS_read	63
-#define SYS_socket	198
-#define SYS_bind	200
-#define SYS_listen	201
-#define SYS_accept	202
-#define SYS_connect	203
+#define SYS_close    57
+#define SYS_read     63
+#define SYS_socket   198
+#define SYS_bind     200
+#define SYS_listen   201
+#define SYS_accept   202
+#define SYS_connect  203
 
-#define AF_INET		2
-#define SOCK_STREAM	1
+#define AF_INET	     2
+#define SOCK_STREAM  1
 
-#define BLOCK_WORDS	1024u
-#define BLOCK_BYTES_	(BLOCK_WORDS * sizeof(uint64_t))
-#define REPORT_NS	500000000u
-#define PAUSE_NS	5000000u
-#define RETRY_NS	200000000u
-#define CONNECTS_MAX	100u
-#define LINE_BYTES	160u
-#define PORT_MAX	65535u
+#define BLOCK_WORDS  1024u
+#define BLOCK_BYTES_ (BLOCK_WORDS * sizeof(uint64_t))
+#define REPORT_NS    500000000u
+#define PAUSE_NS     5000000u
+#define RETRY_NS     200000000u
+#define CONNECTS_MAX 100u
+#define LINE_BYTES   160u
+#define PORT_MAX     65535u
 
 struct address {
 	uint16_t family;
@@ -105,7 +105,8 @@ _Noreturn static void echo(const struct address *at)
 {
 	long fd = sys_call(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0, 0);
 
-	if (fd < 0 || sys_call(SYS_bind, fd, (long)at, sizeof(*at), 0, 0, 0) < 0 || sys_call(SYS_listen, fd, 1, 0, 0, 0, 0) < 0) {
+	if (fd < 0 || sys_call(SYS_bind, fd, (long)at, sizeof(*at), 0, 0, 0) < 0 ||
+		sys_call(SYS_listen, fd, 1, 0, 0, 0, 0) < 0) {
 		fail("stream: cannot listen\n");
 	}
 	say("stream: listening\n");
@@ -169,10 +170,11 @@ _Noreturn static void send(const struct address *to)
 			char line[LINE_BYTES];
 
 			n++;
-			(void)fmt(line, sizeof(line), "stream n=%llu blocks=%llu bytes=%llu slowest_ms=%llu errors=%llu\n",
+			(void)fmt(line, sizeof(line),
+				"stream n=%llu blocks=%llu bytes=%llu slowest_ms=%llu errors=%llu\n",
 				(unsigned long long)n, (unsigned long long)block + 1,
-				(unsigned long long)((block + 1) * BLOCK_BYTES_), (unsigned long long)(slowest / 1000000u),
-				(unsigned long long)errors);
+				(unsigned long long)((block + 1) * BLOCK_BYTES_),
+				(unsigned long long)(slowest / 1000000u), (unsigned long long)errors);
 			say(line);
 			told = now;
 			slowest = 0;

@@ -6,21 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYS_write		64
-#define SYS_exit_group		94
-#define SYS_nanosleep		101
-#define SYS_clock_gettime	113
-#define SYS_sched_setaffinity	122
-#define SYS_clone		220
-#define SYS_mmap		222
+#define SYS_write	      64
+#define SYS_exit_group	      94
+#define SYS_nanosleep	      101
+#define SYS_clock_gettime     113
+#define SYS_sched_setaffinity 122
+#define SYS_clone	      220
+#define SYS_mmap	      222
 
-#define SIGCHLD			17
-#define CLOCK_REALTIME		0
-#define CLOCK_MONOTONIC		1
-#define PROT_READ_WRITE		3
-#define MAP_SHARED		0x01
-#define MAP_PRIVATE		0x02
-#define MAP_ANONYMOUS		0x20
+#define SIGCHLD		      17
+#define CLOCK_REALTIME	      0
+#define CLOCK_MONOTONIC	      1
+#define PROT_READ_WRITE	      3
+#define MAP_SHARED	      0x01
+#define MAP_PRIVATE	      0x02
+#define MAP_ANONYMOUS	      0x20
 
 struct sys_timespec {
 	int64_t sec, nsec;

@@ -31,9 +31,9 @@
 #define CAN_CANCEL	can_cancel(H)
 #define CAN_HURRY	can_hurry(H)
 #define CAN_DIFFER	can_differ(H)
-#define CAN_FAIL_LOAD_1	can_fail_load(H, 1)
-#define CAN_FAIL_LOAD_2	can_fail_load(H, 2)
-#define CAN_FAIL_LOAD_3	can_fail_load(H, 3)
+#define CAN_FAIL_LOAD_1 can_fail_load(H, 1)
+#define CAN_FAIL_LOAD_2 can_fail_load(H, 2)
+#define CAN_FAIL_LOAD_3 can_fail_load(H, 3)
 #define CAN_FAIL_STORE	(now.busy[H] && !(NO_STORE >> H & 1) && fault(&now.fails))
 #define CAN_FAIL_START	(now.starting[H] && fault(&now.fails))
 #define CAN_RESTART	fault(&now.restarts)
@@ -89,12 +89,13 @@ static int forgotten(int a)
 {
 	int src = now.asrc[a];
 
-	if (now.cur[src] == a || now.esrc[a] != 0 || now.rec[a] == LOADING || now.rec[a] == READY || now.rec[a] == TAKEN) {
+	if (now.cur[src] == a || now.esrc[a] != 0 || now.rec[a] == LOADING || now.rec[a] == READY ||
+		now.rec[a] == TAKEN) {
 		return 0;
 	}
 	for (int h = 0; h < NH; h++) {
 		if (now.ma[h] == a || now.ba[h] == a || (now.busy[h] && now.pa[h] == a) ||
-		    (now.queued[h] && now.xa[h] == a) || now.starting[h] == a) {
+			(now.queued[h] && now.xa[h] == a) || now.starting[h] == a) {
 			return 0;
 		}
 		for (int i = 0; i < now.mn[h]; i++) {
@@ -116,9 +117,10 @@ static void forget(void)
 			hello |= now.mt[h * QLEN + i] == M_HELLO;
 		}
 		if (!hello) {
-			now.last[h] = 0;	/* later attempts have higher numbers */
+			now.last[h] = 0; /* later attempts have higher numbers */
 		}
-		if ((now.s[h] == NONE && !may_run(h) && now.starting[h] == 0) || (now.s[h] == UNKNOWN && now.cur[h] == 0)) {
+		if ((now.s[h] == NONE && !may_run(h) && now.starting[h] == 0) ||
+			(now.s[h] == UNKNOWN && now.cur[h] == 0)) {
 			now.gen[h] = 0;
 		}
 	}
@@ -129,7 +131,7 @@ static void forget(void)
 		if (forgotten(a)) {
 			now.rec[a] = NONE;
 			now.flags[a] = now.nep[a] = now.edst[a] = now.gdst[a] = 0;
-			now.was_ready &= (uchar)~(1 << a);
+			now.was_ready &= (uchar) ~(1 << a);
 			for (int e = 1; e <= EPOCHS; e++) {
 				CONN(a, e) = 0;
 			}

@@ -58,7 +58,8 @@ static int can_cancel(int h)
 
 static int can_hurry(int h)
 {
-	return now.cur[h] != 0 && (now.s[h] == GIVEN || now.s[h] == GONE) && now.nep[now.cur[h]] < EPOCHS && fault(&now.fails);
+	return now.cur[h] != 0 && (now.s[h] == GIVEN || now.s[h] == GONE) && now.nep[now.cur[h]] < EPOCHS &&
+	       fault(&now.fails);
 }
 
 static void fail_source(int h, int event)
@@ -127,7 +128,7 @@ static void boot_on_mark(int h)
 	g = 1;
 #endif
 	now.told[h] = TOLD_OTHER;
-	if (now.ma[h] != 0 && now.asrc[now.ma[h]] == h) {	/* it was the source: the peer is asked */
+	if (now.ma[h] != 0 && now.asrc[now.ma[h]] == h) { /* it was the source: the peer is asked */
 		now.cur[h] = now.ma[h];
 		now.told[h] = 0;
 	}
@@ -152,7 +153,7 @@ static void boot_on_mark(int h)
 		break;
 	}
 	if (now.cur[h] != 0) {
-		post_src(h, now.cur[h], EV_LOST);	/* asks at once */
+		post_src(h, now.cur[h], EV_LOST); /* asks at once */
 	}
 }
 
@@ -169,8 +170,8 @@ static void restart(int h)
 		if (now.adst[a] == h) {
 			int src = now.asrc[a];
 
-			if ((receiving(h, a) || (now.rec[a] == TAKEN && !(now.flags[a] & RUNNING_SENT))) && now.cur[src] == a &&
-			    !(now.crashed >> src & 1) && !now.image[src] && !now.lied) {
+			if ((receiving(h, a) || (now.rec[a] == TAKEN && !(now.flags[a] & RUNNING_SENT))) &&
+				now.cur[src] == a && !(now.crashed >> src & 1) && !now.image[src] && !now.lied) {
 				broken(IMAGE_KEPT);
 			}
 			now.rec[a] = NONE;
@@ -181,7 +182,7 @@ static void restart(int h)
 			now.esrc[a] = now.gsrc[a] = 0;
 		}
 		for (int e = 1; e <= now.nep[a] && (now.adst[a] == h || now.asrc[a] == h); e++) {
-			CONN(a, e) = CUT;	/* what this host had sent may still arrive */
+			CONN(a, e) = CUT; /* what this host had sent may still arrive */
 		}
 	}
 	while (now.mn[h] > 0) {
@@ -212,13 +213,13 @@ static int can_take_vm(int h, int a)
 static int fenced(int h, int a)
 {
 	for (int o = 0; o < NH; o++) {
-		int given = now.s[o] == GIVEN && now.cur[o] == a;	/* it waits for this host's word */
+		int given = now.s[o] == GIVEN && now.cur[o] == a; /* it waits for this host's word */
 
 		if (o == h) {
 			continue;
 		}
 		if (may_run(o) || now.runs[o] || now.starting[o] != 0 || now.mk[o] == MARK_HOME ||
-		    (now.busy[o] && now.pk[o] == MARK_HOME) || (now.queued[o] && now.xk[o] == MARK_HOME)) {
+			(now.busy[o] && now.pk[o] == MARK_HOME) || (now.queued[o] && now.xk[o] == MARK_HOME)) {
 			return 0;
 		}
 		if (now.s[o] != NONE && now.s[o] != UNKNOWN && now.s[o] != GONE && !given) {
@@ -226,7 +227,7 @@ static int fenced(int h, int a)
 		}
 #ifndef BUG_DOUBT_IS_FENCED
 		if (now.s[o] == UNKNOWN && now.mk[o] == MARK_IN_DOUBT && now.cur[o] != 0 && now.cur[o] != a) {
-			return 0;	/* it may hear DECLINED of that one, and go on */
+			return 0; /* it may hear DECLINED of that one, and go on */
 		}
 #endif
 		for (int b = 1; b <= now.natt; b++) {
@@ -249,13 +250,13 @@ static int unstarted(int h)
 
 static void operate(int h, int a, int op)
 {
-	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard", "take",
-		"discard (what is left of a VM that is gone)", "ask" };
+	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard",
+		"take", "discard (what is left of a VM that is gone)", "ask" };
 
 	now.ops -= now.ops > 0;
 	now.resolved |= op == OP_TAKE_BACK || op == OP_TAKE || op == OP_DISCARD || op == OP_EMPTY || op == OP_FORGET;
 	if (op == OP_TAKE_BACK || (op == OP_TAKE && now.rec[a] == READY)) {
-		now.top_gen = 0;	/* the prompt says that this image may be an older one than has run */
+		now.top_gen = 0; /* the prompt says that this image may be an older one than has run */
 	}
 	TELL("operator at %c: %s\n", NAME(h), names[op]);
 	switch (op) {

@@ -96,7 +96,7 @@ static void take_as_destination(int h, int a, int e, int type)
 		return;
 	}
 	if (e > now.edst[a] && (type == M_RESUME || type == M_ABORT || type == M_STATUS)) {
-		now.edst[a] = (uchar)e;		/* fence the older ones, then answer */
+		now.edst[a] = (uchar)e; /* fence the older ones, then answer */
 		now.gdst[a] = 0;
 	}
 #ifndef BUG_NO_FENCE
@@ -263,8 +263,10 @@ static void store_end(int h, int result)
 	int kind = now.pk[h], g = now.pg[h], a = now.pa[h];
 	int event = result == STORE_OK ? EV_STORED : EV_STORE_FAILED;
 
-	TELL("%c has stored %s(%d)%s\n", NAME(h), mark_names[kind], g, result == STORE_OK ? "" : result == STORE_NOT ? ": failed" :
-		": failed, but durable");
+	TELL("%c has stored %s(%d)%s\n", NAME(h), mark_names[kind], g,
+		result == STORE_OK    ? ""
+		: result == STORE_NOT ? ": failed"
+				      : ": failed, but durable");
 	if (result != STORE_NOT && !(NO_STORE >> h & 1)) {
 		now.mk[h] = (uchar)kind;
 		now.mg[h] = (uchar)g;
@@ -397,7 +399,9 @@ static int waits(int h)
 
 static int can_tick(int h)
 {
-	return waits(h) && (now.nep[now.cur[h]] < EPOCHS || now.s[h] == OWN || now.s[h] == PREPARING || now.s[h] == HELD) && quiet();
+	return waits(h) &&
+	       (now.nep[now.cur[h]] < EPOCHS || now.s[h] == OWN || now.s[h] == PREPARING || now.s[h] == HELD) &&
+	       quiet();
 }
 
 static void tick(int h)

@@ -9,15 +9,20 @@
 
 #include "tests/model/handover_scope.h"
 
-extern int readtrail;	/* a trail is played again: tell it */
-#define TELL(...) do { if (readtrail) { printf(__VA_ARGS__); } } while (0)
+extern int readtrail; /* a trail is played again: tell it */
+#define TELL(...)                                                                                                      \
+	do {                                                                                                           \
+		if (readtrail) {                                                                                       \
+			printf(__VA_ARGS__);                                                                           \
+		}                                                                                                      \
+	} while (0)
 
 /* ---- the table ---- */
 
-#define NONE 0	/* the verifier has a name NONE of its own, further down */
+#define NONE 0 /* the verifier has a name NONE of its own, further down */
 enum state { OWN = 1, PREPARING, HELD, GIVEN, GONE, LOADING, READY, VOID, TAKEN, UNKNOWN, STATES };
-static const char *const state_names[STATES] = { "NONE", "OWN", "PREPARING", "HELD", "GIVEN", "GONE", "LOADING", "READY", "VOID",
-	"TAKEN", "UNKNOWN" };
+static const char *const state_names[STATES] = { "NONE", "OWN", "PREPARING", "HELD", "GIVEN", "GONE", "LOADING",
+	"READY", "VOID", "TAKEN", "UNKNOWN" };
 
 enum side { SRC, DST };
 
@@ -41,7 +46,7 @@ enum action {
 static const struct arc {
 	uchar listed, next, actions[4];
 } arcs[2][STATES][EVENTS] = {
-#define HANDOVER_ARC(side, state, event, next, a1, a2, a3, a4) \
+#define HANDOVER_ARC(side, state, event, next, a1, a2, a3, a4)                                                         \
 	[side][state][EV_##event] = { 1, next, { DO_##a1, DO_##a2, DO_##a3, DO_##a4 } },
 #include "migration/handover.def"
 };
@@ -55,8 +60,8 @@ __attribute__((destructor)) static void tell_walked(void)
 		for (int st = 0; st < STATES; st++) {
 			for (int ev = 0; ev < EVENTS; ev++) {
 				if (arcs[side][st][ev].listed) {
-					printf("arc %s %s %s %lu\n", side == SRC ? "SRC" : "DST", state_names[st], event_names[ev],
-						walked[side][st][ev]);
+					printf("arc %s %s %s %lu\n", side == SRC ? "SRC" : "DST", state_names[st],
+						event_names[ev], walked[side][st][ev]);
 				}
 			}
 		}
@@ -65,22 +70,40 @@ __attribute__((destructor)) static void tell_walked(void)
 
 /* ---- messages and connections ---- */
 
-enum message { M_HELLO, M_HELLO_OK, M_REFUSED, M_RESUME, M_RESUMED, M_PREPARE, M_PREPARED,
-	M_TOTALS,	/* the last pages, device and vCPU state, and the totals */
-	M_READY, M_COMMIT, M_TAKEN, M_RUNNING, M_RETIRED, M_SETTLED, M_ABORT, M_DECLINED, M_STATUS, M_UNKNOWN };
-static const char *const message_names[] = { "HELLO", "HELLO_OK", "REFUSED", "RESUME", "RESUMED", "PREPARE", "PREPARED", "TOTALS",
-	"READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED", "SETTLED", "ABORT", "DECLINED", "STATUS", "UNKNOWN" };
+enum message {
+	M_HELLO,
+	M_HELLO_OK,
+	M_REFUSED,
+	M_RESUME,
+	M_RESUMED,
+	M_PREPARE,
+	M_PREPARED,
+	M_TOTALS, /* the last pages, device and vCPU state, and the totals */
+	M_READY,
+	M_COMMIT,
+	M_TAKEN,
+	M_RUNNING,
+	M_RETIRED,
+	M_SETTLED,
+	M_ABORT,
+	M_DECLINED,
+	M_STATUS,
+	M_UNKNOWN
+};
+static const char *const message_names[] = { "HELLO", "HELLO_OK", "REFUSED", "RESUME", "RESUMED", "PREPARE", "PREPARED",
+	"TOTALS", "READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED", "SETTLED", "ABORT", "DECLINED", "STATUS",
+	"UNKNOWN" };
 
 enum connection { LIVE, CLOSED, CUT };
 enum mark { MARK_NONE, MARK_HOME, MARK_IN_DOUBT, MARK_AWAY };
 static const char *const mark_names[] = { "none", "home", "in-doubt", "away" };
 enum record_flag { PREPARED_SENT = 1, STARTED = 2, RUNNING_SENT = 4 };
-enum store_result { STORE_OK, STORE_NOT, STORE_UNSURE };	/* UNSURE: said to have failed, and yet durable */
+enum store_result { STORE_OK, STORE_NOT, STORE_UNSURE }; /* UNSURE: said to have failed, and yet durable */
 enum operation { OP_RECALL, OP_TAKE_BACK, OP_CONT, OP_FORGET, OP_DISCARD, OP_TAKE, OP_EMPTY, OP_ASK };
-enum told { TOLD_OTHER = 1, TOLD_UNKNOWN = 2 };	/* the second: the peer has answered that it knows nothing */
-#define OF_SOURCE	(NATT + 1)	/* in starting[] */
-#define CONN(a, e)	now.conn[(a) * (EPOCHS + 1) + (e)]
-#define NAME(h)		('A' + (h))
+enum told { TOLD_OTHER = 1, TOLD_UNKNOWN = 2 }; /* the second: the peer has answered that it knows nothing */
+#define OF_SOURCE  (NATT + 1)			/* in starting[] */
+#define CONN(a, e) now.conn[(a) * (EPOCHS + 1) + (e)]
+#define NAME(h)	   ('A' + (h))
 
 /* The gravest of them is kept; -DONLY=n looks at one alone. */
 static void broken(int property)
@@ -106,7 +129,8 @@ static void put_message(int to, int type, int a, int e)
 	now.mt[to * QLEN + n] = (uchar)type;
 	now.mc[to * QLEN + n] = (uchar)(a * 16 + e);
 	now.mn[to]++;
-	TELL("    %c sends %s (attempt %d, epoch %d)\n", NAME(now.asrc[a] == to ? now.adst[a] : now.asrc[a]), message_names[type], a, e);
+	TELL("    %c sends %s (attempt %d, epoch %d)\n", NAME(now.asrc[a] == to ? now.adst[a] : now.asrc[a]),
+		message_names[type], a, e);
 }
 
 static void send(int h, int type, int a)
@@ -217,7 +241,7 @@ static void put_mark(int h, int kind, int g, int a)
 
 static void abort_attempt(int h, int a, int from)
 {
-	if (now.s[h] == GIVEN) {	/* recall: only an answer ends it */
+	if (now.s[h] == GIVEN) { /* recall: only an answer ends it */
 		send(h, M_ABORT, a);
 		return;
 	}
@@ -225,9 +249,9 @@ static void abort_attempt(int h, int a, int from)
 		if (from != HELD) {
 			return;
 		}
-		open_epoch(a);		/* in the background */
+		open_epoch(a); /* in the background */
 	}
-	send(h, M_ABORT, a);		/* the connection waits for an answer, for a bounded time: close_dead() */
+	send(h, M_ABORT, a); /* the connection waits for an answer, for a bounded time: close_dead() */
 }
 
 static void act(int side, int h, int a, int action, int from)
@@ -330,7 +354,7 @@ static void act(int side, int h, int a, int action, int from)
 		now.flags[a] = 0;
 		break;
 	case DO_START_VM:
-		for (int b = 1; b < a; b++) {	/* one such record is kept */
+		for (int b = 1; b < a; b++) { /* one such record is kept */
 			if (now.adst[b] == h && now.rec[b] == OWN) {
 				now.rec[b] = NONE;
 				now.flags[b] = 0;
@@ -384,7 +408,7 @@ static void enter_record(int h, int a, int from, int next)
 	if (next != VOID) {
 		return;
 	}
-	for (int b = 1; b <= now.natt; b++) {	/* one such record per source is kept */
+	for (int b = 1; b <= now.natt; b++) { /* one such record per source is kept */
 		if (b != a && now.adst[b] == h && now.asrc[b] == now.asrc[a] && now.rec[b] == VOID) {
 			now.rec[b] = NONE;
 			now.flags[b] = 0;
@@ -406,7 +430,8 @@ static void post_from(int side, int h, int a, int from, int event)
 		return;
 	}
 	walked[side][from][event]++;
-	TELL("    %c %s, %s: %s (attempt %d)\n", NAME(h), state_names[from], event_names[event], state_names[arc->next], a);
+	TELL("    %c %s, %s: %s (attempt %d)\n", NAME(h), state_names[from], event_names[event], state_names[arc->next],
+		a);
 	if (side == SRC) {
 		now.s[h] = arc->next;
 	} else {

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/assert.h"
+
 struct chance {
 	uint64_t state;
 };
@@ -32,6 +34,7 @@ static inline uint64_t chance_u64(struct chance *c)
 /** 0 .. below - 1; below > 0. */
 static inline uint64_t chance_below(struct chance *c, uint64_t below)
 {
+	ASSERT(below > 0);
 	return chance_u64(c) % below;
 }
 

@@ -61,7 +61,8 @@ static void stranger_begin(struct world *w)
 			s->said = 0;
 			s->kind = (uint32_t)chance_below(&w->chance, 5);
 			s->next_us = w->now_us + chance_scale(&w->chance, 100, 100000);
-			journal_line(&w->journal, JOURNAL_WORLD, "* a stranger of kind %u calls %c", s->kind, "ABC"[to]);
+			journal_line(
+				&w->journal, JOURNAL_WORLD, "* a stranger of kind %u calls %c", s->kind, "ABC"[to]);
 			trace_fault(host_owner(&w->hosts[to]), FAULT_STRANGER);
 			return;
 		}
@@ -108,7 +109,7 @@ static void partition_begin(struct world *w)
 	w->wire.apart[b][a] = !chance_one_in(&w->chance, 3);
 	w->partition_us = w->now_us + us;
 	journal_line(&w->journal, JOURNAL_WORLD, "* nothing from %c to %c%s for %llu us", "ABC"[a], "ABC"[b],
-		w->wire.apart[b][a] ? ", nor back," : "", (unsigned long long)us);
+		w -> wire.apart[b][a] ? ", nor back," : "", (unsigned long long)us);
 	trace_fault(host_owner(&w->hosts[a]), FAULT_PARTITION);
 	trace_fault(host_owner(&w->hosts[b]), FAULT_PARTITION);
 }
@@ -286,8 +287,9 @@ void chaos_step(struct world *w)
 	}
 	if (!w->quiet && w->now_us >= w->chaos_us) {
 		w->chaos_us = w->now_us + 1 + chance_below(&w->chance, 2 * w->chaos_every_us);
-		any_moment(w, &w->hosts[w->chaos_host < w->plan.host_count ? w->chaos_host
-									   : chance_below(&w->chance, w->plan.host_count)]);
+		any_moment(w,
+			&w->hosts[w->chaos_host < w->plan.host_count ? w->chaos_host
+								     : chance_below(&w->chance, w->plan.host_count)]);
 		w->chaos_host = LEDGER_NOBODY;
 	}
 }

@@ -56,7 +56,7 @@ static bool output_take(struct world *w, uint32_t host, char *answer)
 			memcpy(answer, c->line, (size_t)(end - c->line) + 1);
 			answered = true;
 		} else {
-			journal_violation(&w->journal, "%c answers what was not asked: %.100s", "ABC"[host], c->line);
+			journal_violation(&w->journal, "%c answers what was not asked: %.100s", "ABC"[host], c -> line);
 		}
 		c->len -= (size_t)(end + 2 - c->line);
 		memmove(c->line, end + 2, c->len);
@@ -107,8 +107,8 @@ void console_listen(struct world *w, uint32_t host)
 	} while (c->events != events || c->len != len);
 	if (c->len == 0 && c->status[0] != '\0' &&
 		strcmp(c->status, migration_status_name(engine_of(w, host)->status)) != 0) {
-		journal_violation(&w->journal, "%c: the last MIGRATION event says %s, status is %s", "ABC"[host], c->status,
-			migration_status_name(engine_of(w, host)->status));
+		journal_violation(&w->journal, "%c: the last MIGRATION event says %s, status is %s", "ABC"[host],
+			c -> status, migration_status_name(engine_of(w, host)->status));
 	}
 }
 
@@ -123,8 +123,7 @@ void console_open(struct world *w, uint32_t host)
 	if (strncmp(answer, "{\"QMP\": {\"version\": ", 20) != 0) {
 		journal_violation(&w->journal, "%c greets with %.100s", "ABC"[host], answer);
 	}
-	if (chance_one_in(&h->chance, 8) &&
-		console_command(w, host, "query-status", NULL, reason) == ERR_OK) {
+	if (chance_one_in(&h->chance, 8) && console_command(w, host, "query-status", NULL, reason) == ERR_OK) {
 		journal_violation(&w->journal, "%c obeys before qmp_capabilities", "ABC"[host]);
 	}
 	if (chance_one_in(&h->chance, 8) &&
@@ -154,12 +153,15 @@ static enum verdict resolve_verdict(const struct engine *e, const char *argument
 		return e->owner == OWNER_GIVEN ? MUST : MUST_NOT;
 	}
 	if (strstr(arguments, "discard") != NULL) {
-		return e->owner == OWNER_LOADING || e->owner == OWNER_UNKNOWN || (e->owner == OWNER_READY && force) ? MUST
-		       : e->owner == OWNER_GONE							    ? MAY
-														    : MUST_NOT;
+		return e->owner == OWNER_LOADING || e->owner == OWNER_UNKNOWN || (e->owner == OWNER_READY && force)
+			       ? MUST
+		       : e->owner == OWNER_GONE ? MAY
+						: MUST_NOT;
 	}
 	if (strstr(arguments, "take-back") != NULL) {
-		return fenced && (e->owner == OWNER_GIVEN || (e->owner == OWNER_GONE && !e->src.running_seen)) ? MAY : MUST_NOT;
+		return fenced && (e->owner == OWNER_GIVEN || (e->owner == OWNER_GONE && !e->src.running_seen))
+			       ? MAY
+			       : MUST_NOT;
 	}
 	if (strstr(arguments, "ask") != NULL) {
 		return e->owner == OWNER_UNKNOWN ? MAY : MUST_NOT;
@@ -208,12 +210,14 @@ static struct before look(struct world *w, uint32_t host, const char *execute, c
 		verdict_of(e, execute, arguments != NULL ? arguments : "") };
 }
 
-static void judge(struct world *w, uint32_t host, const char *execute, const struct before *b, bool obeyed, const char *reason)
+static void judge(
+	struct world *w, uint32_t host, const char *execute, const struct before *b, bool obeyed, const char *reason)
 {
 	const struct engine *e = engine_of(w, host);
 
 	if (obeyed && b->verdict == MUST_NOT) {
-		journal_violation(&w->journal, "%s is obeyed by %c, which is %s", execute, "ABC"[host], owner_name(b->owner));
+		journal_violation(
+			&w->journal, "%s is obeyed by %c, which is %s", execute, "ABC"[host], owner_name(b->owner));
 	}
 	if (!obeyed && b->verdict == MUST) {
 		journal_violation(&w->journal, "%s is refused by %c, which is %s: %.80s", execute, "ABC"[host],
@@ -252,7 +256,8 @@ static bool by_hand(const char *execute)
 	return strcmp(execute, "migrate_cancel") == 0 || strcmp(execute, "stop") == 0 || strcmp(execute, "cont") == 0;
 }
 
-static bool exchange(struct world *w, uint32_t host, const char *execute, const char *arguments, char *answer, char *reason)
+static bool exchange(
+	struct world *w, uint32_t host, const char *execute, const char *arguments, char *answer, char *reason)
 {
 	struct sim_host *h = &w->hosts[host];
 	char request[REQUEST_BYTES], id[40];
@@ -297,11 +302,13 @@ enum err console_parameters(
 	/* Host ids change only when they must: in an attempt that is refused. */
 	engine_params_get(engine_of(w, host), &now);
 	if (strcmp(now.tls_hostname, p->tls_hostname) != 0 || strcmp(now.tls_authz, p->tls_authz) != 0) {
-		(void)snprintf(hold, sizeof(hold), "\"tls-hostname\": \"%s\", \"tls-authz\": \"%s\", ", p->tls_hostname, p->tls_authz);
+		(void)snprintf(hold, sizeof(hold), "\"tls-hostname\": \"%s\", \"tls-authz\": \"%s\", ", p->tls_hostname,
+			p->tls_authz);
 	}
 	(void)snprintf(arguments, sizeof(arguments),
 		"{%s\"max-bandwidth\": %llu, \"avail-switchover-bandwidth\": %llu, \"downtime-limit\": %llu,"
-		" \"multifd-channels\": %u, \"x-link-timeout\": %llu, \"x-handover-timeout\": %llu, \"x-clock\": \"%s\","
+		" \"multifd-channels\": %u, \"x-link-timeout\": %llu, \"x-handover-timeout\": %llu, \"x-clock\": "
+		"\"%s\","
 		" \"x-round-max\": %u, \"x-round-min\": %llu, \"x-pause-at-commit\": %s}",
 		hold, (unsigned long long)p->max_bandwidth, (unsigned long long)p->avail_switchover_bandwidth,
 		(unsigned long long)p->downtime_limit_ms, p->multifd_channels, (unsigned long long)p->x_link_timeout_ms,
@@ -318,7 +325,8 @@ enum err console_parameters(
 		return err;
 	}
 	(void)snprintf(arguments, sizeof(arguments),
-		"{\"capabilities\": [{\"capability\": \"x-verify-ram\", \"state\": %s}]}", verify_ram ? "true" : "false");
+		"{\"capabilities\": [{\"capability\": \"x-verify-ram\", \"state\": %s}]}",
+		verify_ram ? "true" : "false");
 	return console_command(w, host, "migrate-set-capabilities", arguments, reason);
 }
 
@@ -351,8 +359,9 @@ static void rounds_add_up(struct world *w, uint32_t host, const char *answer)
 		kept++;
 	}
 	/* What the blackout sent comes on top of the rounds. */
-	if (kept == count && (pages > number_at(answer, "\"normal\": ") || zero > number_at(answer, "\"duplicate\": ") ||
-				     bytes > number_at(answer, "\"transferred\": "))) {
+	if (kept == count &&
+		(pages > number_at(answer, "\"normal\": ") || zero > number_at(answer, "\"duplicate\": ") ||
+			bytes > number_at(answer, "\"transferred\": "))) {
 		journal_violation(&w->journal, "query-migrate of %c: %llu rounds sent more than there was", "ABC"[host],
 			(unsigned long long)count);
 	}
@@ -364,16 +373,17 @@ static void rounds_add_up(struct world *w, uint32_t host, const char *answer)
 
 static void blackout_adds_up(struct world *w, uint32_t host, const char *answer)
 {
-	static const char *const parts[] = { "\"stop-us\": ", "\"device-us\": ", "\"last-pages-us\": ", "\"vm-state-us\": ",
-		"\"load-us\": ", "\"commit-us\": ", "\"run-us\": " };
+	static const char *const parts[] = { "\"stop-us\": ", "\"device-us\": ", "\"last-pages-us\": ",
+		"\"vm-state-us\": ", "\"load-us\": ", "\"commit-us\": ", "\"run-us\": " };
 	uint64_t sum = 0, total = number_at(answer, "\"total-us\": ");
 
 	for (uint32_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		sum += number_at(answer, parts[i]);
 	}
 	if (sum != total) {
-		journal_violation(&w->journal, "query-migrate of %c: the parts of the blackout are %llu us, the whole %llu us",
-			"ABC"[host], (unsigned long long)sum, (unsigned long long)total);
+		journal_violation(&w->journal,
+			"query-migrate of %c: the parts of the blackout are %llu us, the whole %llu us", "ABC"[host],
+			(unsigned long long)sum, (unsigned long long)total);
 	}
 }
 
@@ -389,7 +399,8 @@ void console_query(struct world *w, uint32_t host)
 	}
 	(void)snprintf(word, sizeof(word), "\"status\": \"%s\", \"owner\": \"%s\"", migration_status_name(info.status),
 		owner_name(info.owner));
-	if (strstr(answer, word) == NULL || (info.next_action[0] != '\0') != (strstr(answer, "\"next-action\": ") != NULL)) {
+	if (strstr(answer, word) == NULL ||
+		(info.next_action[0] != '\0') != (strstr(answer, "\"next-action\": ") != NULL)) {
 		journal_violation(&w->journal, "query-migrate of %c does not say %s", "ABC"[host], word);
 	}
 	same(w, host, "total", number_at(answer, "\"total\": "), w->plan.page_count * UINT64_C(4096));
@@ -397,7 +408,8 @@ void console_query(struct world *w, uint32_t host)
 	same(w, host, "normal", number_at(answer, "\"normal\": "), info.ram.normal_pages);
 	same(w, host, "duplicate", number_at(answer, "\"duplicate\": "), info.ram.zero_pages);
 	same(w, host, "normal-bytes", number_at(answer, "\"normal-bytes\": "), info.ram.normal_pages * 4096u);
-	same(w, host, "vfio transferred", number_at(strstr(answer, "\"vfio\": "), "\"transferred\": "), info.ram.device_bytes);
+	same(w, host, "vfio transferred", number_at(strstr(answer, "\"vfio\": "), "\"transferred\": "),
+		info.ram.device_bytes);
 	if (!info.incoming) {
 		rounds_add_up(w, host, answer);
 	}
@@ -444,7 +456,8 @@ static const char *const nonsense[] = {
 	"{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"tcp:255.255.255.255:4444\"}}",
 	"{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"tcp:0.0.0.0:4444\"}}",
 	"{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"tcp:224.0.0.1:4444\"}}",
-	"{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"tcp:10.0.0.100.100.100.100.100.100.100.100.100.100.100:44444444444444444444444444444\"}}",
+	"{\"execute\": \"migrate\", \"arguments\": {\"uri\": "
+	"\"tcp:10.0.0.100.100.100.100.100.100.100.100.100.100.100:44444444444444444444444444444\"}}",
 	"{\"execute\": \"migrate-incoming\", \"arguments\": {\"uri\": \"fd:3\"}}",
 	"{\"execute\": \"system_reset\"}",
 	"{\"execute\": \"system_powerdown\"}",
@@ -464,9 +477,12 @@ static const char *const nonsense[] = {
 	" \"0123456789012345678901234567890123456789012345678901234567890123456789\"}}",
 	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [7]}}",
 	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"state\": true}]}}",
-	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"capability\": \"xbzrle\", \"state\": true}]}}",
-	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"capability\": \"none\", \"state\": true}]}}",
-	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"capability\": \"multifd\", \"state\": false}]}}",
+	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"capability\": \"xbzrle\", "
+	"\"state\": true}]}}",
+	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"capability\": \"none\", "
+	"\"state\": true}]}}",
+	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": [{\"capability\": \"multifd\", "
+	"\"state\": false}]}}",
 	"{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\":"
 	" [{\"capability\": \"events\", \"state\": true, \"more\": 1}]}}",
 };

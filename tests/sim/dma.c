@@ -48,11 +48,11 @@ static const struct plan *plan_of(const struct dma *d)
 static void must(struct dma *d, enum err err, const char *what)
 {
 	if (err != ERR_OK) {
-		journal_broken(&d->host->world->journal, "SMMU of %c: %s: %s, %s", "ABC"[d->host->index], what, err_name(err),
-			gw_smmu_reason(&d->smmu));
+		journal_broken(&d->host->world->journal, "SMMU of %c: %s: %s, %s", "ABC"[d->host->index], what,
+			err_name(err), gw_smmu_reason(&d->smmu));
 	}
 	if (d->model.violations != 0) {
-		journal_broken(&d->host->world->journal, "SMMU of %c: %s", "ABC"[d->host->index], d->model.violation);
+		journal_broken(&d->host->world->journal, "SMMU of %c: %s", "ABC"[d->host->index], d -> model.violation);
 	}
 }
 
@@ -101,7 +101,8 @@ static void tables_make(struct dma *d)
 
 	must(d, s2_init(&d->s2, &config), "stage 2");
 	for (uint32_t i = 0; i < p->region_count; i++) {
-		must(d, s2_map(&d->s2, ipa(p->ram[i].first_gfn * PAGE_BYTES), pa(at), p->ram[i].page_count, attr), "stage 2 map");
+		must(d, s2_map(&d->s2, ipa(p->ram[i].first_gfn * PAGE_BYTES), pa(at), p->ram[i].page_count, attr),
+			"stage 2 map");
 		at += p->ram[i].page_count * PAGE_BYTES;
 	}
 	s2_publish(d);
@@ -230,7 +231,7 @@ void dma_settle(struct dma *d)
 	landed(d);
 	if (d->flight_count != 0) {
 		journal_broken(&d->host->world->journal, "SMMU of %c: %u writes are in flight behind a SYNC",
-			"ABC"[d->host->index], d->flight_count);
+			"ABC"[d->host->index], d -> flight_count);
 	}
 }
 
@@ -307,8 +308,9 @@ void dma_stray(struct dma *d, uint32_t device)
 
 	if (smmu_model_access(&d->model, sid_of(device), SMMU_MODEL_NO_SSID, iova_of(d, page), sizeof(garbage), true,
 		    &garbage) != SMMU_MODEL_ABORT) {
-		journal_violation(&w->journal, "device %u on %c writes to memory while it is stopped or the VM is elsewhere",
-			device, "ABC"[d->host->index]);
+		journal_violation(&w->journal,
+			"device %u on %c writes to memory while it is stopped or the VM is elsewhere", device,
+			"ABC"[d->host->index]);
 	}
 	d->aborts++;
 	do {
@@ -319,7 +321,8 @@ void dma_stray(struct dma *d, uint32_t device)
 		}
 	} while ((err == ERR_OK || err == ERR_LOST) && events++ < TURNS_MAX);
 	if (events == 0) {
-		journal_violation(&w->journal, "SMMU of %c: the abort of device %u is not told", "ABC"[d->host->index], device);
+		journal_violation(
+			&w->journal, "SMMU of %c: the abort of device %u is not told", "ABC"[d->host->index], device);
 	}
 	must(d, ERR_OK, "");
 }

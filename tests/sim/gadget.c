@@ -14,14 +14,14 @@
 #include "tests/sim/reached.h"
 #include "tests/sim/world.h"
 
-#define IMAGE_HEAD 40u
-#define IMAGE_MAGIC 0x67616467u
+#define IMAGE_HEAD   40u
+#define IMAGE_MAGIC  0x67616467u
 #define RECORD_MAGIC 0x65727067u
-#define RECORD_HEAD 8u
-#define RECORD_FILL 0x5au
-#define DIRT_WRITES 16u
-#define DMA_PAGES  4u
-#define WORKS_PER_S 2000u
+#define RECORD_HEAD  8u
+#define RECORD_FILL  0x5au
+#define DIRT_WRITES  16u
+#define DMA_PAGES    4u
+#define WORKS_PER_S  2000u
 
 static const struct plan *plan_of(const struct gadget *d)
 {
@@ -55,7 +55,8 @@ static void device_write(struct gadget *d)
 	d->dirt += device_state_saving(d->now) ? 1 : 0;
 	value = ledger_value(&w->ledger, d->host->index);
 	if (!dma_write(&d->host->dma, d->index, page, at, value)) {
-		journal_violation(&w->journal, "device %u on %c is kept from memory while it runs", d->index, "ABC"[d->host->index]);
+		journal_violation(&w->journal, "device %u on %c is kept from memory while it runs", d->index,
+			"ABC"[d->host->index]);
 	}
 	if (plan_of(d)->device_log[d->index]) {
 		if (d->log_on) {
@@ -243,7 +244,8 @@ static enum err record_make(struct gadget *d)
 	}
 	d->record_initial = d->initial_left != 0;
 	d->dirt -= d->record_initial ? 0 : DIRT_WRITES;
-	d->record_len = d->initial_left == 0 ? sizeof(d->record) / 2 : MIN(d->initial_left + RECORD_HEAD, sizeof(d->record));
+	d->record_len =
+		d->initial_left == 0 ? sizeof(d->record) / 2 : MIN(d->initial_left + RECORD_HEAD, sizeof(d->record));
 	d->record_at = 0;
 	d->initial_left -= MIN(d->initial_left, d->record_len - RECORD_HEAD);
 	store_le32(d->record, RECORD_MAGIC);
@@ -458,7 +460,8 @@ static enum err chore_poll(struct gadget *d, enum device_state after, bool reset
 		}
 		ledger_device_reset(&w->ledger, d->host->index, d->index, d->failed);
 	} else if (gadget_active(d) && w->ledger.seat == d->host->index && owner_may_run(d->host->guest.owner)) {
-		journal_violation(&w->journal, "device %u is scrubbed while %c owns the VM", d->index, "ABC"[d->host->index]);
+		journal_violation(
+			&w->journal, "device %u is scrubbed while %c owns the VM", d->index, "ABC"[d->host->index]);
 	}
 	d->enabled = false;
 	d->writes = 0;

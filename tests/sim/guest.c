@@ -194,7 +194,9 @@ static void other_shape(uint32_t shape, struct vm_desc *out)
 		if (out->ram_region_count < VM_RAM_REGIONS_MAX && out->ram[0].page_count > 1) {
 			uint32_t n = out->ram_region_count++;
 
-			out->ram[n] = (struct vm_ram_region){ out->ram[n - 1].first_gfn + out->ram[n - 1].page_count + 5000, 1 };
+			out->ram[n] =
+				(struct vm_ram_region){ out->ram[n - 1].first_gfn + out->ram[n - 1].page_count + 5000,
+					1 };
 			out->ram[0].page_count--;
 		}
 		break;
@@ -264,7 +266,8 @@ static enum err stop_begin(void *ctx)
 	struct guest *g = ctx;
 
 	g->stopping = true;
-	g->park_us = g->host->world->now_us + (g->running ? chance_below(&g->host->chance, plan_of(g)->park_us + 1) : 0);
+	g->park_us =
+		g->host->world->now_us + (g->running ? chance_below(&g->host->chance, plan_of(g)->park_us + 1) : 0);
 	return ERR_OK;
 }
 
@@ -363,7 +366,8 @@ static void record_info(void *ctx, uint32_t index, struct vm_record_id *out)
 {
 	bool vcpu = index < plan_of(ctx)->vcpu_count;
 
-	*out = (struct vm_record_id){ vcpu ? RECORD_VCPU : RECORD_MACHINE, (uint16_t)(vcpu ? index : 0), RECORD_VERSION };
+	*out = (struct vm_record_id){ vcpu ? RECORD_VCPU : RECORD_MACHINE, (uint16_t)(vcpu ? index : 0),
+		RECORD_VERSION };
 }
 
 static enum err records_prepare(void *ctx)
@@ -414,8 +418,8 @@ static enum err record_load(
 	if ((!vcpu && id->type != RECORD_MACHINE) || id->version != RECORD_VERSION ||
 		id->instance >= (vcpu ? p->vcpu_count : 1u) || (g->staged >> bit & 1u) != 0 ||
 		len_bytes != (vcpu ? RECORD_BYTES : p->record_bytes)) {
-		journal_violation(&g->host->world->journal, "VM record %u.%u of %zu bytes arrives", id->type, id->instance,
-			len_bytes);
+		journal_violation(&g->host->world->journal, "VM record %u.%u of %zu bytes arrives", id->type,
+			id->instance, len_bytes);
 		return ERR_BAD_RECORD;
 	}
 	value = load_le64(bytes);
@@ -439,7 +443,8 @@ static enum err records_complete(void *ctx, char *reason)
 {
 	struct guest *g = ctx;
 
-	if (world_fault(g->host->world, g->host, FAULT_RECORD, 10) || g->staged != (2u << plan_of(g)->vcpu_count) - 1u) {
+	if (world_fault(g->host->world, g->host, FAULT_RECORD, 10) ||
+		g->staged != (2u << plan_of(g)->vcpu_count) - 1u) {
 		fmt(reason, REASON_BYTES, "records 0x%x are here", g->staged);
 		return ERR_MISMATCH;
 	}
@@ -454,7 +459,8 @@ static void time_add(void *ctx, uint64_t elapsed_ns)
 	struct guest *g = ctx;
 
 	if (elapsed_ns > UINT64_C(86400000000000)) {
-		journal_violation(&g->host->world->journal, "guest time is to go on by %llu ns", (unsigned long long)elapsed_ns);
+		journal_violation(
+			&g->host->world->journal, "guest time is to go on by %llu ns", (unsigned long long)elapsed_ns);
 	}
 	g->guest_ns += elapsed_ns;
 }

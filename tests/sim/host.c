@@ -175,7 +175,9 @@ void host_power_on(struct sim_host *h)
 	fake_tls_init(&h->tls, ids[h->index], "ca", chance_u64(&h->chance));
 	h->cert = h->tls.own;
 	h->cert_us = 0;
-	h->shape = h->index != 0 && first && world_fault(w, h, FAULT_SHAPE, 2) ? (uint32_t)chance_range(&h->chance, 1, 17) : 0;
+	h->shape = h->index != 0 && first && world_fault(w, h, FAULT_SHAPE, 2)
+			   ? (uint32_t)chance_range(&h->chance, 1, 17)
+			   : 0;
 	guest_init(&h->guest, h);
 	for (uint32_t i = 0; i < w->plan.device_count; i++) {
 		gadget_init(&h->gadgets[i], h, i);
@@ -193,8 +195,9 @@ void host_power_on(struct sim_host *h)
 		.host = host_ops_of(h),
 		.vm = guest_vm(&h->guest),
 		.devices = devices,
-		.device_count = h->shape == 17 && w->plan.device_count > 0 ? DEVICE_COUNT_MAX + 1u
-							       : w->plan.device_count - (h->shape == 11 && w->plan.device_count > 0 ? 1u : 0),
+		.device_count = h->shape == 17 && w->plan.device_count > 0
+					? DEVICE_COUNT_MAX + 1u
+					: w->plan.device_count - (h->shape == 11 && w->plan.device_count > 0 ? 1u : 0),
 		.streams = wire_streams(&w->wire, h->index),
 		.tls = rogue_tls(fake_tls(&h->tls)),
 		.seal = rogue_seal(),

@@ -21,8 +21,8 @@ void journal_event(struct journal *j, uint32_t host, uint32_t kind, uint64_t a, 
 	j->count++;
 }
 
-static void __attribute__((format(printf, 3, 0))) keep(
-	struct journal *j, uint32_t host, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+keep(struct journal *j, uint32_t host, const char *format, va_list args)
 {
 	char *line = j->lines[j->line_count % JOURNAL_LINES];
 	static const char names[] = "ABCD?????w";
@@ -53,7 +53,8 @@ void journal_line(struct journal *j, uint32_t host, const char *format, ...)
 	va_end(args);
 }
 
-static void __attribute__((format(printf, 3, 0))) violated(struct journal *j, bool excused, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+violated(struct journal *j, bool excused, const char *format, va_list args)
 {
 	if (j->violated || j->over) {
 		return;

@@ -70,21 +70,22 @@ static void compare(struct ledger *l, uint32_t host, const struct ledger_image *
 		while (image->ram[first * PAGE_BYTES + at] == view->ram[first * PAGE_BYTES + at]) {
 			at++;
 		}
-		journal_violation(l->journal, "%s: RAM on %c differs in %llu of %llu pages, first page %llu byte %llu", when,
-			host_names[host], (unsigned long long)bad, (unsigned long long)l->page_count,
+		journal_violation(l->journal, "%s: RAM on %c differs in %llu of %llu pages, first page %llu byte %llu",
+			when, host_names[host], (unsigned long long)bad, (unsigned long long)l->page_count,
 			(unsigned long long)first, (unsigned long long)at);
 	}
 	for (uint32_t i = 0; i < l->vcpu_count; i++) {
 		if (image->counters[i] != view->counters[i]) {
-			journal_violation(l->journal, "%s: vCPU %u on %c has counted %llu, not %llu", when, i, host_names[host],
-				(unsigned long long)view->counters[i], (unsigned long long)image->counters[i]);
+			journal_violation(l->journal, "%s: vCPU %u on %c has counted %llu, not %llu", when, i,
+				host_names[host], (unsigned long long)view->counters[i],
+				(unsigned long long)image->counters[i]);
 		}
 	}
 	for (uint32_t i = 0; i < l->device_count; i++) {
 		if (image->devices[i].enabled != view->devices[i].enabled ||
 			image->devices[i].writes != view->devices[i].writes) {
-			journal_violation(l->journal, "%s: device %u on %c is %s with %llu writes, not %s with %llu", when, i,
-				host_names[host], view->devices[i].enabled ? "on" : "off",
+			journal_violation(l->journal, "%s: device %u on %c is %s with %llu writes, not %s with %llu",
+				when, i, host_names[host], view->devices[i].enabled ? "on" : "off",
 				(unsigned long long)view->devices[i].writes, image->devices[i].enabled ? "on" : "off",
 				(unsigned long long)image->devices[i].writes);
 		}
@@ -138,8 +139,8 @@ void ledger_begin(struct ledger *l, uint32_t host, const struct ledger_view view
 static void move(struct ledger *l, uint32_t host, const struct ledger_view views[LEDGER_HOSTS], const char *who)
 {
 	if (views[host].gen <= l->gen) {
-		journal_violation(l->journal, "%s starts on %c with gen %llu, %llu has run elsewhere", who, host_names[host],
-			(unsigned long long)views[host].gen, (unsigned long long)l->gen);
+		journal_violation(l->journal, "%s starts on %c with gen %llu, %llu has run elsewhere", who,
+			host_names[host], (unsigned long long)views[host].gen, (unsigned long long)l->gen);
 	}
 	l->blackout_us = *l->journal->now_us - l->stopped_us;
 	l->moves++;
@@ -157,7 +158,8 @@ void ledger_look(struct ledger *l, uint32_t host, const struct ledger_view views
 	journal_event(l->journal, host, EV_LOOK, view->gen, moved);
 	if (l->fall_back[host]) {
 		if (!l->kept[host].valid) {
-			journal_violation(l->journal, "an operator has %c go on, but it has no image", host_names[host]);
+			journal_violation(
+				l->journal, "an operator has %c go on, but it has no image", host_names[host]);
 		}
 		image_copy(l, &l->now, &l->kept[host]);
 		l->fall_back[host] = false;
@@ -171,8 +173,8 @@ void ledger_look(struct ledger *l, uint32_t host, const struct ledger_view views
 		image_copy(l, &l->held, &l->now);
 	}
 	if (view->gen < l->gen) {
-		journal_violation(l->journal, "%s goes on with gen %llu, %llu has run", who, (unsigned long long)view->gen,
-			(unsigned long long)l->gen);
+		journal_violation(l->journal, "%s goes on with gen %llu, %llu has run", who,
+			(unsigned long long)view->gen, (unsigned long long)l->gen);
 	}
 	l->gen = view->gen;
 	l->resumed[host] = false;
@@ -234,7 +236,8 @@ void ledger_write(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, u
 	memcpy(&expected, word, sizeof(expected));
 	if (expected != old) {
 		journal_violation(l->journal, "page %llu on %c: word at %u was %016llx, should be %016llx",
-			(unsigned long long)page, host_names[host], at, (unsigned long long)old, (unsigned long long)expected);
+			(unsigned long long)page, host_names[host], at, (unsigned long long)old,
+			(unsigned long long)expected);
 	}
 	memcpy(word, &value, sizeof(value));
 	journal_event(l->journal, host, EV_WRITE, page, value);
@@ -243,7 +246,8 @@ void ledger_write(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, u
 void ledger_landed(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, uint64_t value)
 {
 	if (host != l->seat) {
-		journal_violation(l->journal, "a write of a device on %c lands, and the VM is elsewhere", host_names[host]);
+		journal_violation(
+			l->journal, "a write of a device on %c lands, and the VM is elsewhere", host_names[host]);
 	}
 	memcpy(l->now.ram + page * PAGE_BYTES + at, &value, sizeof(value));
 	journal_event(l->journal, host, EV_WRITE, page, value);
@@ -252,11 +256,13 @@ void ledger_landed(struct ledger *l, uint32_t host, uint64_t page, uint32_t at, 
 void ledger_dma(struct ledger *l, uint32_t host, uint32_t device, uint64_t writes)
 {
 	if (host != l->seat) {
-		journal_violation(l->journal, "device %u on %c does DMA and the VM is elsewhere", device, host_names[host]);
+		journal_violation(
+			l->journal, "device %u on %c does DMA and the VM is elsewhere", device, host_names[host]);
 	}
 	if (writes != l->now.devices[device].writes) {
-		journal_violation(l->journal, "device %u on %c has made %llu writes, not %llu", device, host_names[host],
-			(unsigned long long)writes, (unsigned long long)l->now.devices[device].writes);
+		journal_violation(l->journal, "device %u on %c has made %llu writes, not %llu", device,
+			host_names[host], (unsigned long long)writes,
+			(unsigned long long)l->now.devices[device].writes);
 	}
 	l->now.devices[device].writes++;
 	l->dma_writes++;
@@ -270,7 +276,8 @@ void ledger_device_reset(struct ledger *l, uint32_t host, uint32_t device, bool 
 	}
 	journal_event(l->journal, host, EV_RESET, device, after_failure);
 	if (!after_failure) {
-		journal_violation(l->journal, "device %u on %c was reset, and nothing had failed", device, host_names[host]);
+		journal_violation(
+			l->journal, "device %u on %c was reset, and nothing had failed", device, host_names[host]);
 	}
 	l->now.devices[device] = (struct ledger_device){ 0 };
 }

@@ -204,11 +204,12 @@ static void check_info(struct world *w, uint32_t from)
 	engine_info(engine_of(w, from), &info);
 	if (info.ram.total_bytes != pages * PAGE_BYTES) {
 		journal_violation(&w->journal, "query-migrate: total is %llu bytes, the VM has %llu",
-			(unsigned long long)info.ram.total_bytes, (unsigned long long)(pages * PAGE_BYTES));
+			(unsigned long long)info.ram.total_bytes, (unsigned long long)pages * PAGE_BYTES);
 	}
 	if (info.ram.normal_pages + info.ram.zero_pages < pages ||
 		info.ram.transferred_bytes < info.ram.normal_pages * PAGE_BYTES || info.ram.remaining_bytes != 0) {
-		journal_violation(&w->journal, "query-migrate: %llu pages and %llu zero pages of %llu, %llu bytes, %llu remain",
+		journal_violation(&w->journal,
+			"query-migrate: %llu pages and %llu zero pages of %llu, %llu bytes, %llu remain",
 			(unsigned long long)info.ram.normal_pages, (unsigned long long)info.ram.zero_pages,
 			(unsigned long long)pages, (unsigned long long)info.ram.transferred_bytes,
 			(unsigned long long)info.ram.remaining_bytes);
@@ -241,7 +242,8 @@ static void phase(struct world *w, enum operator_phase next, uint64_t after_us)
 static void hop_over(struct world *w)
 {
 	w->op.hop++;
-	phase(w, w->op.hop == w->plan.hop_count || w->op.gave_up ? OP_QUIET : OP_HOP, chance_scale(&w->chance, 1000, 500000));
+	phase(w, w->op.hop == w->plan.hop_count || w->op.gave_up ? OP_QUIET : OP_HOP,
+		chance_scale(&w->chance, 1000, 500000));
 }
 
 static void give_up(struct world *w, const char *why)
@@ -267,7 +269,7 @@ static void hasty(struct world *w, uint32_t host)
 
 static void hop_begin(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 
 	if (chance_one_in(&w->chance, 40)) {
 		uint32_t any = (uint32_t)chance_below(&w->chance, w->plan.host_count);
@@ -310,7 +312,7 @@ static void hop_begin(struct world *w)
 
 static void hop_migrate(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 
 	if (!w->hosts[op->from].powered) {
 		phase(w, OP_HOP, 1000);
@@ -423,7 +425,7 @@ static void go_on(struct world *w)
 /* A destination that was restarted in the middle: it may be told to forget and to listen again. */
 static void listen_again(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 	enum owner owner = host_owner(&w->hosts[op->to]);
 
 	if (!w->hosts[op->to].powered || w->hosts[op->to].boots == op->to_boots || !chance_one_in(&w->chance, 3)) {
@@ -439,7 +441,7 @@ static void listen_again(struct world *w)
 
 static void hop_wait(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 	struct migration_info info;
 
 	if (!w->hosts[op->from].powered || engine_of(w, op->from)->role != ROLE_SOURCE) {
@@ -546,8 +548,8 @@ static void check_told(struct world *w)
 		waits = i;
 		engine_info(engine_of(w, i), &info);
 		if (owner == OWNER_PREPARING || owner == OWNER_HELD || owner == OWNER_LOADING) {
-			journal_violation(&w->journal, "%c is still %s %u s after the last fault", "ABC"[i], owner_name(owner),
-				PEACE_US / 1000000u);
+			journal_violation(&w->journal, "%c is still %s %u s after the last fault", "ABC"[i],
+				owner_name(owner), PEACE_US / 1000000u);
 		}
 		told |= info.next_action[0] != '\0';
 		journal_line(&w->journal, i, "next-action (%s): %s", owner_name(owner), info.next_action);
@@ -589,7 +591,8 @@ static void help(struct world *w)
 			(void)resolve(w, i, RESOLVE_ASK, false, "ask");
 			return;
 		}
-		if ((owner == OWNER_READY || (owner == OWNER_TAKEN && !engine_of(w, i)->connected)) && all_fenced(w, i)) {
+		if ((owner == OWNER_READY || (owner == OWNER_TAKEN && !engine_of(w, i)->connected)) &&
+			all_fenced(w, i)) {
 			w->op.taken_by_word |= owner == OWNER_TAKEN;
 			(void)resolve(w, i, RESOLVE_TAKE, false, "take, all-fenced");
 			return;
@@ -603,7 +606,7 @@ static void help(struct world *w)
 
 static void peace_resolve(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 	uint64_t us = w->now_us - op->since_us;
 	uint32_t owner = owner_host(w);
 	bool all = true;
@@ -657,14 +660,15 @@ static void peace_resolve(struct world *w)
 /** In peace one more migration must succeed. */
 static void last_begin(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 	const struct engine *e;
 
 	op->from = owner_host(w);
 	op->to = (op->from + 1u) % w->plan.host_count;
 	e = engine_of(w, op->from);
 	if (!e->power.running || device_broken(w, op->from) || device_broken(w, op->to)) {
-		journal_line(&w->journal, JOURNAL_WORLD, "no last migration: the VM does not run, or a device is broken");
+		journal_line(
+			&w->journal, JOURNAL_WORLD, "no last migration: the VM does not run, or a device is broken");
 		phase(w, OP_DONE, 0);
 		return;
 	}
@@ -678,8 +682,8 @@ static void last_begin(struct world *w)
 		set_parameters(w, i == 0 ? op->from : op->to, i == 0 ? op->to : op->from, true);
 	}
 	if (incoming(w, op->to) != ERR_OK || migrate(w, op->from, op->to) != ERR_OK) {
-		journal_violation(&w->journal, "in peace a migration from %c to %c cannot begin", "ABC"[op->from],
-			"ABC"[op->to]);
+		journal_violation(
+			&w->journal, "in peace a migration from %c to %c cannot begin", "ABC"[op->from], "ABC"[op->to]);
 		return;
 	}
 	op->attempts++;
@@ -689,7 +693,7 @@ static void last_begin(struct world *w)
 
 static void last_step(struct world *w)
 {
-	struct operator *op = &w->op;
+	struct operator* op = & w->op;
 	struct migration_info info;
 
 	op->next_us = w->now_us + 10000;

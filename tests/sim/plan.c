@@ -168,8 +168,8 @@ static void draw_hops(struct plan *p, struct chance *c)
 /* Sequences at the edge of a key, of 32 and of 64 bits; attempts and gens likewise. */
 static void draw_numbers(struct plan *p, struct chance *c)
 {
-	static const uint64_t sequences[] = { (UINT64_C(1) << 20) - 4, (UINT64_C(1) << 32) - 4, UINT64_MAX - (UINT64_C(1) << 20) - 4,
-		UINT64_MAX - (UINT64_C(1) << 19) };
+	static const uint64_t sequences[] = { (UINT64_C(1) << 20) - 4, (UINT64_C(1) << 32) - 4,
+		UINT64_MAX - (UINT64_C(1) << 20) - 4, UINT64_MAX - (UINT64_C(1) << 19) };
 	static const uint64_t gens[] = { UINT32_MAX - 2u, UINT64_C(1) << 63, UINT64_MAX - 4096u };
 
 	p->sequence_base = chance_one_in(c, 3) ? sequences[chance_below(c, 4)] : 0;

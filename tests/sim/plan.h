@@ -14,20 +14,20 @@
 #define PLAN_HOPS_MAX 6u
 
 #define PLAN_FAULTS(X)                                                                                                 \
-	X(LATENCY, "latency")	    /* long and unsteady way */                                                       \
-	X(RATE, "rate")		    /* slow link */                                                                    \
-	X(SPLIT, "split")	    /* streams cut into any pieces */                                                  \
-	X(STALL, "stall")	    /* segments that come late */                                                      \
-	X(CUT, "cut")		    /* connections reset at a byte or a moment */                                      \
-	X(PARTITION, "partition")   /* nothing passes for a while, one way or both; resets are lost: half-open */      \
-	X(FLIP, "corruption")	    /* one bit of a stream */                                                          \
-	X(STRANGER, "stranger")	    /* others connect, say anything, replay */                                         \
-	X(RESTART, "restart")	    /* power cycles of any host */                                                     \
-	X(NO_STORE, "no store")	    /* some host has no storage for its mark */                                        \
-	X(STORE_SLOW, "store slow") /* */                                                                              \
-	X(STORE_FAIL, "store fail") /* with and without having stored */                                               \
-	X(CLOCK, "clock")	    /* fast, slow, jumping forward */                                                  \
-	X(DEV_SLOW, "device slow")  /* */                                                                              \
+	X(LATENCY, "latency")		/* long and unsteady way */                                                    \
+	X(RATE, "rate")			/* slow link */                                                                \
+	X(SPLIT, "split")		/* streams cut into any pieces */                                              \
+	X(STALL, "stall")		/* segments that come late */                                                  \
+	X(CUT, "cut")			/* connections reset at a byte or a moment */                                  \
+	X(PARTITION, "partition")	/* nothing passes for a while, one way or both; resets are lost: half-open */  \
+	X(FLIP, "corruption")		/* one bit of a stream */                                                      \
+	X(STRANGER, "stranger")		/* others connect, say anything, replay */                                     \
+	X(RESTART, "restart")		/* power cycles of any host */                                                 \
+	X(NO_STORE, "no store")		/* some host has no storage for its mark */                                    \
+	X(STORE_SLOW, "store slow")	/* */                                                                          \
+	X(STORE_FAIL, "store fail")	/* with and without having stored */                                           \
+	X(CLOCK, "clock")		/* fast, slow, jumping forward */                                              \
+	X(DEV_SLOW, "device slow")	/* */                                                                          \
 	X(DEV_REFUSE, "device refuses") /* an arc cannot begin */                                                      \
 	X(DEV_FAIL, "device fails")	/* an arc fails and leaves the device where it was */                          \
 	X(DEV_ERROR, "device error")	/* an arc fails into ERROR; read and reset fail */                             \
@@ -80,10 +80,10 @@ struct plan {
 	uint64_t max_bandwidth, downtime_ms, link_timeout_ms, handover_ms;
 	bool verify_ram, freeze, pause_at_commit;
 	uint32_t round_min, round_max;
-	uint64_t sequence_base;	/* of every channel, once it has joined */
+	uint64_t sequence_base; /* of every channel, once it has joined */
 	uint32_t number_base;	/* of attempts */
 	uint64_t gen_base;	/* of the VM, where there is a store */
-	uint32_t lie; /* enum rogue_lie, of a world with a liar */
+	uint32_t lie;		/* enum rogue_lie, of a world with a liar */
 	uint32_t hop_count;
 	uint8_t hops[PLAN_HOPS_MAX]; /* hosts */
 };

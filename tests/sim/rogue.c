@@ -36,7 +36,8 @@ static void spoil(struct chance *c, uint8_t *bytes, size_t len)
 static bool lies(enum rogue_lie about, struct sim_host **h, uint32_t one_in)
 {
 	*h = trace_host_now();
-	if (*h == NULL || (*h)->world->plan.lie != (uint32_t)about || !world_fault((*h)->world, *h, FAULT_ROGUE, one_in)) {
+	if (*h == NULL || (*h)->world->plan.lie != (uint32_t)about ||
+		!world_fault((*h)->world, *h, FAULT_ROGUE, one_in)) {
 		return false;
 	}
 	(*h)->world->journal.excused = true;
@@ -191,7 +192,8 @@ static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t le
 	} else if (how == 2) {
 		spoil(&h->chance, message, len);
 	} else { /* an early field */
-		spoil(&h->chance, message + MESSAGE_HEADER_BYTES, MIN(len - MESSAGE_HEADER_BYTES, chance_one_in(&h->chance, 2) ? 8u : 48u));
+		spoil(&h->chance, message + MESSAGE_HEADER_BYTES,
+			MIN(len - MESSAGE_HEADER_BYTES, chance_one_in(&h->chance, 2) ? 8u : 48u));
 	}
 	return below->write(ctx, tls, message, len);
 }

@@ -11,7 +11,7 @@
 
 /** What a liar lies about: one thing in a world, so that no earlier lie hides it. */
 enum rogue_lie {
-	ROGUE_ANY,     /* any message, any payload */
+	ROGUE_ANY, /* any message, any payload */
 	ROGUE_HELLO,
 	ROGUE_ANSWER,
 	ROGUE_SESSION, /* JOINED, CREDIT, PING, BYE; what is none of them */
@@ -24,8 +24,8 @@ enum rogue_lie {
 	ROGUE_JOIN,
 	ROGUE_RESUME_FIRST,
 	ROGUE_RESUME = ROGUE_RESUME_FIRST, /* the hello of a later epoch */
-	ROGUE_RESUMED,		   /* its answer */
-	ROGUE_LATE,		   /* messages in a later epoch */
+	ROGUE_RESUMED,			   /* its answer */
+	ROGUE_LATE,			   /* messages in a later epoch */
 	ROGUE_LIES
 };
 

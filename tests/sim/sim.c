@@ -30,10 +30,12 @@ static struct sums *all; /* one for each worker */
 static struct sums *mine;
 static uint64_t seed_now;
 
+/* NOLINTBEGIN(bugprone-signal-handler): abort() raises it in the one thread there is, outside of printf */
 static void on_abort(int signal_number)
 {
 	(void)signal_number;
-	(void)printf("\nseed %llu: the engine or the simulator stopped on an assertion\n", (unsigned long long)seed_now);
+	(void)printf(
+		"\nseed %llu: the engine or the simulator stopped on an assertion\n", (unsigned long long)seed_now);
 	journal_print(&world.journal, SHOWN_LINES);
 	(void)printf("replay: make sim SEED=%llu\n", (unsigned long long)seed_now);
 	(void)fflush(stdout);
@@ -41,10 +43,11 @@ static void on_abort(int signal_number)
 	mine->bad_seed = seed_now;
 	_exit(3);
 }
+/* NOLINTEND(bugprone-signal-handler) */
 
 static void count(void)
 {
-	const struct operator *op = &world.op;
+	const struct operator* op = & world.op;
 	bool clean = world.plan.faults == 0;
 
 	mine->seeds++;
@@ -290,8 +293,8 @@ static uint32_t print_arcs(const struct sums *s)
 			for (uint32_t ev = 0; ev < HANDOVER_EV_COUNT; ev++) {
 				if (trace_listed((enum handover_side)side, (enum owner)st, (enum handover_event)ev) &&
 					s->trace.arcs[side][st][ev] == 0) {
-					const char *why =
-						arc_excuse((enum handover_side)side, (enum owner)st, (enum handover_event)ev);
+					const char *why = arc_excuse(
+						(enum handover_side)side, (enum owner)st, (enum handover_event)ev);
 
 					missed += why == NULL;
 					(void)printf("  %s: %s %s %s%s%s\n", why == NULL ? "never" : "not here",
@@ -329,7 +332,8 @@ static void print_table(const struct sums *s)
 				if (n + r == 0) {
 					(void)printf(" %9s", ".");
 				} else {
-					(void)printf(" %8llu%c", (unsigned long long)(n != 0 ? n : r), n != 0 ? ' ' : 'r');
+					(void)printf(
+						" %8llu%c", (unsigned long long)(n != 0 ? n : r), n != 0 ? ' ' : 'r');
 				}
 			}
 		}
@@ -368,14 +372,17 @@ static uint32_t print_sums(const struct sums *s, double seconds, bool table)
 	(void)printf("\n%llu seeds (%llu without faults), %llu run twice with equal hashes; all hashes %016llx\n",
 		(unsigned long long)s->seeds, (unsigned long long)s->clean_seeds, (unsigned long long)s->twice,
 		(unsigned long long)s->hash);
-	(void)printf("%llu migrations: %.1f %% completed, %llu failed, %llu cancelled; without faults %.1f %% of %llu\n",
+	(void)printf(
+		"%llu migrations: %.1f %% completed, %llu failed, %llu cancelled; without faults %.1f %% of %llu\n",
 		(unsigned long long)s->attempts, share(s->completed, s->attempts), (unsigned long long)s->failed,
 		(unsigned long long)s->cancelled, share(s->clean_completed, s->clean_attempts),
 		(unsigned long long)s->clean_attempts);
-	(void)printf("%llu worlds ended in taken for ever; in %llu the source could not say RETIRED any more, and the operator took\n",
+	(void)printf("%llu worlds ended in taken for ever; in %llu the source could not say RETIRED any more, and the "
+		     "operator took\n",
 		(unsigned long long)s->stuck, (unsigned long long)s->by_word);
 	(void)printf("blackout without faults: %llu measured, longest %.1f ms, %llu over downtime-limit\n",
-		(unsigned long long)s->blackouts, (double)s->blackout_us_max / 1000.0, (unsigned long long)s->over_limit);
+		(unsigned long long)s->blackouts, (double)s->blackout_us_max / 1000.0,
+		(unsigned long long)s->over_limit);
 	(void)printf("judge: %llu instructions, %llu DMA writes, %llu whole comparisons, %llu changes of host\n",
 		(unsigned long long)s->instructions, (unsigned long long)s->dma, (unsigned long long)s->looks,
 		(unsigned long long)s->moves);
@@ -404,8 +411,9 @@ static int replay(uint64_t seed, uint32_t allowed)
 	plan_draw(&world.plan, seed, allowed);
 	describe(&world.plan);
 	good = world_run(&world, seed, allowed, true);
-	(void)printf("seed %llu: %s, %llu events, hash %016llx\n", (unsigned long long)seed, good ? "holds" : "VIOLATED",
-		(unsigned long long)world.journal.count, (unsigned long long)world.journal.hash);
+	(void)printf("seed %llu: %s, %llu events, hash %016llx\n", (unsigned long long)seed,
+		good ? "holds" : "VIOLATED", (unsigned long long)world.journal.count,
+		(unsigned long long)world.journal.hash);
 	return good ? 0 : 1;
 }
 
@@ -442,7 +450,8 @@ static int run_many(uint64_t first, uint64_t seeds, uint32_t allowed, uint32_t w
 		return 1;
 	}
 	if (missed != 0 && total.seeds >= ALL_REACHED_SEEDS) {
-		(void)printf("sim: FAILED, %u arcs or named errors were never reached, and tests/sim/unreached.def has no reason\n",
+		(void)printf("sim: FAILED, %u arcs or named errors were never reached, and tests/sim/unreached.def has "
+			     "no reason\n",
 			missed);
 		return 1;
 	}

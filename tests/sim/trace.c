@@ -56,8 +56,8 @@ void trace_write(FILE *file)
 /* Names as in handover.def. */
 static const char *state_name(enum owner owner)
 {
-	static const char *const names[OWNER_COUNT] = { "NONE", "OWN", "PREPARING", "HELD", "GIVEN", "GONE", "LOADING", "READY",
-		"VOID", "TAKEN", "UNKNOWN" };
+	static const char *const names[OWNER_COUNT] = { "NONE", "OWN", "PREPARING", "HELD", "GIVEN", "GONE", "LOADING",
+		"READY", "VOID", "TAKEN", "UNKNOWN" };
 
 	return names[owner];
 }
@@ -158,9 +158,11 @@ static void guard_source(enum owner from, enum handover_event event, enum owner 
 		f->given = true;
 		break;
 	case HANDOVER_EV_DECLINED:
-		must(from != OWNER_GIVEN || f->voided, "the VM comes back and the destination has not voided the attempt");
+		must(from != OWNER_GIVEN || f->voided,
+			"the VM comes back and the destination has not voided the attempt");
 		must(from != OWNER_GIVEN || !f->taken, "the VM comes back and the destination has taken it");
-		must(from != OWNER_UNKNOWN || (f->voided && !f->taken), "a source in doubt goes on and its attempt is not void");
+		must(from != OWNER_UNKNOWN || (f->voided && !f->taken),
+			"a source in doubt goes on and its attempt is not void");
 		if (from == OWNER_UNKNOWN) {
 			host_vm_begin(&world->hosts[host_now]);
 		}
@@ -267,8 +269,8 @@ enum err __wrap_handover_post(enum handover_side side, enum owner *state, enum h
 		guard_answer(h, from, event);
 		if (written != NULL) {
 			(void)fprintf(written, "A %u %u %s %s\n", host_now,
-				(uint32_t)(facts_of(h->gw->engine.message.random) - attempts), handover_event_name(event),
-				state_name(from));
+				(uint32_t)(facts_of(h->gw->engine.message.random) - attempts),
+				handover_event_name(event), state_name(from));
 		}
 		return err; /* an old attempt is answered from its record */
 	}

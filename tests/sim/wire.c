@@ -57,7 +57,8 @@ static void release(struct wire *w, struct wire_conn *c, uint32_t end, struct wi
 		return;
 	}
 	if (quick_sum(s->bytes, s->len) != s->sum) {
-		journal_violation(w->journal, "a lent buffer changed before it was released (connection %u)", c->number);
+		journal_violation(
+			w->journal, "a lent buffer changed before it was released (connection %u)", c->number);
 	}
 	if (s->delivered < s->len) {
 		copy = malloc(s->len);
@@ -146,7 +147,8 @@ static void draw_faults(struct wire *w, struct wire_conn *c)
 		struct wire_pipe *p = &c->pipes[chance_below(&w->chance, 2)];
 
 		/* JOIN and the first header are as good a target as all the rest. */
-		p->flip_at = chance_one_in(&w->chance, 2) ? chance_below(&w->chance, 120) : chance_scale(&w->chance, 1, 1u << 20);
+		p->flip_at = chance_one_in(&w->chance, 2) ? chance_below(&w->chance, 120)
+							  : chance_scale(&w->chance, 1, 1u << 20);
 		p->flip_mask = (uint8_t)(1u << chance_below(&w->chance, 8));
 	}
 }
@@ -177,7 +179,8 @@ static enum err wire_connect(
 	return ERR_OK;
 }
 
-static enum err put(struct wire_party *party, stream_id id, const uint8_t *bytes, size_t len, bool lent, uint32_t cookie)
+static enum err put(
+	struct wire_party *party, stream_id id, const uint8_t *bytes, size_t len, bool lent, uint32_t cookie)
 {
 	struct wire *w = party->wire;
 	struct wire_conn *c = conn_of(w, id);

@@ -28,10 +28,10 @@ struct wire_way {
 	uint32_t segments; /* of one direction that may be under way: 1 to WIRE_SEGMENTS */
 	bool split;
 	bool lose_resets;
-	uint32_t cut_one_in;	/* of connections: 0 never */
-	uint32_t flip_one_in;	/* of connections */
-	uint32_t stall_one_in;	/* of segments */
-	uint32_t full_one_in;	/* of connects, listens and first bytes: not taken, as when all buffers are used */
+	uint32_t cut_one_in;   /* of connections: 0 never */
+	uint32_t flip_one_in;  /* of connections */
+	uint32_t stall_one_in; /* of segments */
+	uint32_t full_one_in;  /* of connects, listens and first bytes: not taken, as when all buffers are used */
 	uint64_t stall_us_max;
 };
 

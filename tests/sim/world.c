@@ -87,8 +87,8 @@ static void world_end(struct world *w)
 		}
 	}
 	if (w->wire.lent != w->wire.returned) {
-		journal_violation(&w->journal, "%llu buffers were lent, %llu were given back", (unsigned long long)w->wire.lent,
-			(unsigned long long)w->wire.returned);
+		journal_violation(&w->journal, "%llu buffers were lent, %llu were given back",
+			(unsigned long long)w->wire.lent, (unsigned long long)w->wire.returned);
 	}
 	wire_free(&w->wire);
 	ledger_free(&w->ledger);
@@ -132,7 +132,8 @@ static void host_step(struct sim_host *h)
 		h->wake_us = w->now_us + w->plan.turn_us;
 		h->zero_steps++;
 		if (h->zero_steps > ZERO_STEPS_MAX) {
-			journal_broken(&w->journal, "%c has had work at once for %u steps", "ABC"[h->index], ZERO_STEPS_MAX);
+			journal_broken(
+				&w->journal, "%c has had work at once for %u steps", "ABC"[h->index], ZERO_STEPS_MAX);
 		}
 		return;
 	}
@@ -201,8 +202,8 @@ bool world_run(struct world *w, uint64_t seed, uint32_t allowed, bool echo)
 	while (!w->journal.over && w->op.phase != OP_DONE) {
 		turn(w);
 		if (w->steps > STEPS_MAX || w->now_us > SIM_US_MAX) {
-			journal_violation(&w->journal, "no end: %llu steps, %llu s, phase %u", (unsigned long long)w->steps,
-				(unsigned long long)(w->now_us / 1000000u), w->op.phase);
+			journal_violation(&w->journal, "no end: %llu steps, %llu s, phase %u",
+				(unsigned long long)w->steps, (unsigned long long)(w->now_us / 1000000u), w->op.phase);
 		}
 	}
 	world_end(w);

@@ -14,7 +14,7 @@
 #include "tests/sim/plan.h"
 #include "tests/sim/wire.h"
 
-#define WORLD_PORT 4444u
+#define WORLD_PORT	4444u
 #define WORLD_STRANGERS 4u
 
 struct world;
@@ -36,12 +36,12 @@ struct guest {
 	uint64_t *log;
 	bool log_on;
 	enum owner owner;
-	bool running;  /* run() was called, and no stop has ended since */
-	bool stuck;    /* a vCPU did not park */
+	bool running; /* run() was called, and no stop has ended since */
+	bool stuck;   /* a vCPU did not park */
 	bool stopping;
 	uint64_t park_us;
 	uint64_t counters[LEDGER_VCPUS];
-	uint64_t guest_ns;	/* as it was at since_ns of the host's clock, or stands */
+	uint64_t guest_ns; /* as it was at since_ns of the host's clock, or stands */
 	uint64_t since_ns;
 	uint32_t staged; /* bit per record */
 	uint64_t staged_counters[LEDGER_VCPUS], staged_ns;
@@ -109,9 +109,9 @@ struct sim_host {
 	uint64_t zero_steps;
 	struct console console;
 	struct fake_credentials cert; /* the good one */
-	uint32_t shape; /* what is not set up as at the others; 0: nothing */
-	uint64_t cert_us; /* end of its bad certificate; 0: good */
-	bool lost_vm;	/* held the VM when the power went */
+	uint32_t shape;		      /* what is not set up as at the others; 0: nothing */
+	uint64_t cert_us;	      /* end of its bad certificate; 0: good */
+	bool lost_vm;		      /* held the VM when the power went */
 };
 
 struct stranger {
@@ -137,8 +137,8 @@ struct operator
 	uint32_t to_boots;
 	bool taken_for_ever; /* at the very end the VM is at a host that may never migrate it on */
 	bool taken_by_word;  /* its source would never have said RETIRED: the operator took it */
-	bool took; /* some image was taken by word of the operator */
-	uint64_t cont_us;	 /* next cont of a VM that is held */
+	bool took;	     /* some image was taken by word of the operator */
+	uint64_t cont_us;    /* next cont of a VM that is held */
 };
 
 struct world {
@@ -152,7 +152,7 @@ struct world {
 	bool quiet; /* no more faults */
 	uint64_t chaos_us, chaos_every_us;
 	uint32_t chaos_host, late_one_in; /* faults like the moments about COMMIT */
-	uint64_t partition_us; /* end of a partition */
+	uint64_t partition_us;		  /* end of a partition */
 	struct stranger strangers[WORLD_STRANGERS];
 	struct operator op;
 	uint64_t steps;

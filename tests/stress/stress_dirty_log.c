@@ -20,21 +20,21 @@
 #include "core/vm/arch.h"
 #include "core/vm/dirty_log.h"
 
-#define PES		2u
-#define CHUNKS		2u
-#define PAGES		(CHUNKS * PAGES_PER_BLOCK)
-#define BASE		UINT64_C(0x40000000)
-#define ROUNDS		30u
-#define CYCLES		6u	/* start, rounds, stop the vCPUs, compare, end of tracking */
-#define POOL		8u
-#define HOT_PAGES	96u	/* most stores go there, so that cores meet */
+#define PES	  2u
+#define CHUNKS	  2u
+#define PAGES	  (CHUNKS * PAGES_PER_BLOCK)
+#define BASE	  UINT64_C(0x40000000)
+#define ROUNDS	  30u
+#define CYCLES	  6u /* start, rounds, stop the vCPUs, compare, end of tracking */
+#define POOL	  8u
+#define HOT_PAGES 96u /* most stores go there, so that cores meet */
 
 struct pe {
-	uint64_t tlb[PAGES];		/* descriptor as last walked; 0: nothing. This thread's own */
-	uint32_t asked, done;		/* invalidations; atomic */
-	uint32_t halted;		/* the value of halt it stopped for; atomic */
+	uint64_t tlb[PAGES];  /* descriptor as last walked; 0: nothing. This thread's own */
+	uint32_t asked, done; /* invalidations; atomic */
+	uint32_t halted;      /* the value of halt it stopped for; atomic */
 	uint32_t random;
-	bool outside;			/* not in the guest: it has no TLB to drop; atomic */
+	bool outside; /* not in the guest: it has no TLB to drop; atomic */
 	uint64_t stores, faults, refused;
 };
 
@@ -46,8 +46,9 @@ static uint64_t log_words[BITMAP_WORDS(PAGES)];
 static uint64_t map[BITMAP_WORDS(PAGES)];
 static uint64_t memory[PAGES], copy[PAGES];
 static struct pe pes[PES];
-static uint32_t halt;	/* counts stops and goes: odd, stand still. A count, as a vCPU may sleep through a whole go; atomic */
-static uint32_t quit;	/* atomic */
+static uint32_t
+	halt; /* counts stops and goes: odd, stand still. A count, as a vCPU may sleep through a whole go; atomic */
+static uint32_t quit; /* atomic */
 static _Thread_local struct pe *self;
 
 /* ---- what core/vm asks of a CPU ---- */
@@ -82,7 +83,8 @@ static void complete(void *ctx)
 {
 	(void)ctx;
 	for (uint32_t i = 0; i < PES; i++) {
-		while (__atomic_load_n(&pes[i].done, __ATOMIC_SEQ_CST) != __atomic_load_n(&pes[i].asked, __ATOMIC_SEQ_CST) &&
+		while (__atomic_load_n(&pes[i].done, __ATOMIC_SEQ_CST) !=
+				__atomic_load_n(&pes[i].asked, __ATOMIC_SEQ_CST) &&
 			!__atomic_load_n(&pes[i].outside, __ATOMIC_SEQ_CST)) {
 			sched_yield();
 		}
@@ -148,17 +150,18 @@ static bool store(struct pe *pe, uint64_t page)
 	if ((desc & S2_VALID) == 0) {
 		desc = walk(page, &leaf);
 		if ((desc & S2_VALID) == 0) {
-			leave_guest(pe);		/* a trap: the lock is waited for at EL2 */
+			leave_guest(pe); /* a trap: the lock is waited for at EL2 */
 			pe->refused += !s2_is_mapped(&s2, ipa(BASE + page * PAGE_BYTES));
 			enter_guest(pe);
 			return false;
 		}
 	}
-	if ((desc & (S2_WRITE | S2_DBM)) == S2_DBM) {	/* the walker looks again before it sets the dirty state */
+	if ((desc & (S2_WRITE | S2_DBM)) == S2_DBM) { /* the walker looks again before it sets the dirty state */
 		uint64_t now = walk(page, &leaf);
 
 		if ((now & (S2_VALID | S2_DBM)) != (S2_VALID | S2_DBM) ||
-			!__atomic_compare_exchange_n(leaf, &now, now | S2_WRITE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+			!__atomic_compare_exchange_n(
+				leaf, &now, now | S2_WRITE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
 			pe->tlb[page] = 0;
 			return false;
 		}
@@ -192,13 +195,14 @@ static void *vcpu(void *arg)
 		if ((stop & 1) != 0) {
 			leave_guest(pe);
 			__atomic_store_n(&pe->halted, stop, __ATOMIC_RELEASE);
-			while (__atomic_load_n(&halt, __ATOMIC_ACQUIRE) == stop && !__atomic_load_n(&quit, __ATOMIC_ACQUIRE)) {
+			while (__atomic_load_n(&halt, __ATOMIC_ACQUIRE) == stop &&
+				!__atomic_load_n(&quit, __ATOMIC_ACQUIRE)) {
 				sched_yield();
 			}
 			enter_guest(pe);
 			continue;
 		}
-		if (r % 61 == 0) {		/* the hypervisor writes for the guest, and says so after */
+		if (r % 61 == 0) { /* the hypervisor writes for the guest, and says so after */
 			leave_guest(pe);
 			__atomic_fetch_add(&memory[page], 1u, __ATOMIC_SEQ_CST);
 			dirty_log_mark(&dirty, page, 1);
@@ -273,7 +277,7 @@ static bool cycle(void)
 		}
 	}
 	__atomic_fetch_add(&halt, 1u, __ATOMIC_RELEASE);
-	tracker.ops->stop(tracker.ctx);		/* pages become blocks again under the running vCPUs */
+	tracker.ops->stop(tracker.ctx); /* pages become blocks again under the running vCPUs */
 	return whole;
 }
 

@@ -9,7 +9,7 @@
 
 #include "core/base/bitmap.h"
 
-#define BITS	(3u * 64u + 7u)
+#define BITS (3u * 64u + 7u)
 
 struct map {
 	uint64_t words[BITMAP_WORDS(BITS) + 1];

@@ -92,7 +92,7 @@ static void a_ring_holds_its_capacity_in_order_across_the_index_wrap(void **stat
 
 	(void)state;
 	ring_init(&r, 4);
-	r.head = r.tail = UINT32_MAX - 1;	/* indices wrap during the test */
+	r.head = r.tail = UINT32_MAX - 1; /* indices wrap during the test */
 	produced = consumed = r.head;
 	for (unsigned int step = 0; step < 64; step++) {
 		while (ring_space(&r, &slot)) {

@@ -12,12 +12,12 @@
 #include "core/base/text.h"
 
 /* The C library is the oracle: same text, same length. */
-#define SAME(...)								\
-	do {									\
-		char want[256], got[256];					\
-		int n = snprintf(want, sizeof(want), __VA_ARGS__);		\
-		assert_int_equal(fmt(got, sizeof(got), __VA_ARGS__), (size_t)n);	\
-		assert_string_equal(got, want);					\
+#define SAME(...)                                                                                                      \
+	do {                                                                                                           \
+		char want[256], got[256];                                                                              \
+		int n = snprintf(want, sizeof(want), __VA_ARGS__);                                                     \
+		assert_int_equal(fmt(got, sizeof(got), __VA_ARGS__), (size_t)n);                                       \
+		assert_string_equal(got, want);                                                                        \
 	} while (0)
 
 static void conversions_agree_with_the_c_library(void **state)
@@ -76,9 +76,17 @@ static void numbers_are_read_whole_or_refused(void **state)
 		bool ok;
 		uint64_t value;
 	} cases[] = {
-		{ "0", true, 0 }, { "18446744073709551615", true, UINT64_MAX }, { "18446744073709551616", false, 0 },
-		{ "0xffffffffffffffff", true, UINT64_MAX }, { "0x10000000000000000", false, 0 }, { "", false, 0 },
-		{ "0x", false, 0 }, { "12a", false, 0 }, { "-1", false, 0 }, { " 1", false, 0 }, { "0X1f", true, 31 },
+		{ "0", true, 0 },
+		{ "18446744073709551615", true, UINT64_MAX },
+		{ "18446744073709551616", false, 0 },
+		{ "0xffffffffffffffff", true, UINT64_MAX },
+		{ "0x10000000000000000", false, 0 },
+		{ "", false, 0 },
+		{ "0x", false, 0 },
+		{ "12a", false, 0 },
+		{ "-1", false, 0 },
+		{ " 1", false, 0 },
+		{ "0X1f", true, 31 },
 	};
 
 	(void)state;

@@ -23,10 +23,10 @@ static void every_key_is_read(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&c,
-			       "# board one\nhost.id=alpha\nnet.ip=10.0.0.1\nnet.mask=255.255.0.0\n\nslot.name=web\n"
-			       "slot.ram-mib=32\nslot.vcpus=1\nslot.device=0\nautostart=1\nselftest=smmu",
-			       reason),
-			 ERR_OK);
+				 "# board one\nhost.id=alpha\nnet.ip=10.0.0.1\nnet.mask=255.255.0.0\n\nslot.name=web\n"
+				 "slot.ram-mib=32\nslot.vcpus=1\nslot.device=0\nautostart=1\nselftest=smmu",
+				 reason),
+		ERR_OK);
 	assert_string_equal(c.host_id, "alpha");
 	assert_memory_equal(c.ip, ip, 4);
 	assert_memory_equal(c.mask, mask, 4);
@@ -65,7 +65,8 @@ static void bad_lines_are_refused_by_line_key_and_value(void **state)
 		{ "slot.vcpus=", "config line 1: slot.vcpus does not take ''" },
 		{ "slot.ram-mib=63", "config line 1: slot.ram-mib does not take '63'" },
 		{ "autostart=yes", "config line 1: autostart does not take 'yes'" },
-		{ "selftest=a-name-longer-than-sixteen", "config line 1: selftest does not take 'a-name-longer-than-sixteen'" },
+		{ "selftest=a-name-longer-than-sixteen",
+			"config line 1: selftest does not take 'a-name-longer-than-sixteen'" },
 	};
 
 	(void)state;

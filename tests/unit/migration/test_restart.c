@@ -316,7 +316,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(source_that_is_away_says_retired_after_its_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(source_in_doubt_owns_the_vm_when_nobody_took_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(declined_is_not_believed_of_a_vm_that_is_away, setup, teardown),
-		cmocka_unit_test_setup_teardown(peer_with_the_only_image_is_named_and_its_operator_takes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			peer_with_the_only_image_is_named_and_its_operator_takes, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer_that_knows_nothing_leaves_it_in_doubt, setup, teardown),
 		cmocka_unit_test_setup_teardown(asking_is_bounded_and_an_operator_begins_it_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(vm_whose_source_never_retires_is_taken_by_word, setup, teardown),

@@ -37,7 +37,8 @@ static void a_listener_may_leave_the_address_open(void **state)
 static void what_names_no_host_is_refused(void **state)
 {
 	static const char *const bad[] = { "", "tcp:", "unix:x", "tcp:10.7.0.2", "tcp:10.7.0.2:0", "tcp:10.7.0.2:65536",
-		"tcp:10.7.0:1", "tcp:10.7.0.256:1", "tcp:host:1", "tcp:224.0.0.1:1", "tcp:255.255.255.255:1", "tcp:10.7.0.2:x" };
+		"tcp:10.7.0:1", "tcp:10.7.0.256:1", "tcp:host:1", "tcp:224.0.0.1:1", "tcp:255.255.255.255:1",
+		"tcp:10.7.0.2:x" };
 	char reason[REASON_BYTES];
 
 	(void)state;

@@ -53,7 +53,7 @@ static struct ctrl message_of(uint16_t type)
 static void every_message_survives_its_encoding(void **state)
 {
 	(void)state;
-	for (uint16_t type = CTRL_FIRST; type < CTRL_END; type++) {
+	for (uint32_t type = CTRL_FIRST; type < CTRL_END; type++) {
 		struct ctrl m = message_of(type), out;
 		uint8_t bytes[CTRL_BYTES_MAX];
 		size_t len = ctrl_encode(&m, bytes);
@@ -67,7 +67,7 @@ static void every_message_survives_its_encoding(void **state)
 static void every_truncation_of_every_message_is_refused(void **state)
 {
 	(void)state;
-	for (uint16_t type = CTRL_FIRST; type < CTRL_END; type++) {
+	for (uint32_t type = CTRL_FIRST; type < CTRL_END; type++) {
 		struct ctrl m = message_of(type), out, untouched;
 		uint8_t bytes[CTRL_BYTES_MAX + 1];
 		size_t len = ctrl_encode(&m, bytes);

@@ -80,6 +80,7 @@ void assert_generic_error(const char *reply, const char *desc)
 {
 	char expected[1024];
 
-	(void)snprintf(expected, sizeof(expected), "{\"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}\r\n", desc);
+	(void)snprintf(
+		expected, sizeof(expected), "{\"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}\r\n", desc);
 	assert_string_equal(reply, expected);
 }

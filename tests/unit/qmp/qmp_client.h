@@ -6,14 +6,15 @@
 #include "migration/control/monitor.h"
 #include "tests/fake/fake_engine.h"
 
-#define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 2, \"minor\": 0, \"major\": 10}, " \
-		 "\"package\": \"godwit 0.1\"}, \"capabilities\": []}}\r\n"
+#define GREETING                                                                                                       \
+	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 2, \"minor\": 0, \"major\": 10}, "                             \
+	"\"package\": \"godwit 0.1\"}, \"capabilities\": []}}\r\n"
 #define RETURN_EMPTY "{\"return\": {}}\r\n"
 
 struct client {
 	struct qmp qmp;
 	struct engine engine;
-	char text[4u * QMP_REPLY_BYTES];	/* all that came since the last send */
+	char text[4u * QMP_REPLY_BYTES]; /* all that came since the last send */
 };
 
 /** cmocka setup and teardown: a fresh client that has negotiated. */

@@ -14,8 +14,8 @@
 #include "migration/control/monitor.h"
 #include "tests/fake/fake_engine.h"
 
-#define IDLE_LIMIT_MS	60000
-#define CHUNK_BYTES	64
+#define IDLE_LIMIT_MS 60000
+#define CHUNK_BYTES   64
 
 static struct qmp qmp;
 static struct engine engine;

@@ -23,10 +23,20 @@ static const char *parse(struct json_doc *doc, char **copy, const char *text, si
 static void valid_texts_are_taken(void **state)
 {
 	static const char *const texts[] = {
-		"{}", "[]", " { } ", "{\"a\": 1}", "{\"a\": [1, -2, 3.5, 1e9, 0, -0, 2E+7, 1.5e-3]}", "[[], {}, [[]]]",
-		"{\"a\": true, \"b\": false, \"c\": null}", "{\"\": \"\"}", "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"]",
-		"[\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\xa6\"]", "{\"a\":{\"b\":{\"c\":[{}]}}}", "\"x\"",
-		"[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]", "\n{\r\n\t\"a\"\n:\n1\n}\n",
+		"{}",
+		"[]",
+		" { } ",
+		"{\"a\": 1}",
+		"{\"a\": [1, -2, 3.5, 1e9, 0, -0, 2E+7, 1.5e-3]}",
+		"[[], {}, [[]]]",
+		"{\"a\": true, \"b\": false, \"c\": null}",
+		"{\"\": \"\"}",
+		"[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"]",
+		"[\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\xa6\"]",
+		"{\"a\":{\"b\":{\"c\":[{}]}}}",
+		"\"x\"",
+		"[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]",
+		"\n{\r\n\t\"a\"\n:\n1\n}\n",
 	};
 	struct json_doc doc;
 	char *copy;
@@ -102,7 +112,8 @@ static void broken_texts_are_refused_with_qemus_words(void **state)
 
 static void every_truncation_is_refused(void **state)
 {
-	static const char text[] = "{\"execute\": \"m\\u00e4\", \"a\": [1.5e3, true, null, {\"\xc3\xa4\": -7}], \"id\": {\"x\": []}}";
+	static const char text[] =
+		"{\"execute\": \"m\\u00e4\", \"a\": [1.5e3, true, null, {\"\xc3\xa4\": -7}], \"id\": {\"x\": []}}";
 	struct json_doc doc;
 	char *copy;
 
@@ -200,9 +211,10 @@ static void integers_are_whole_unsigned_and_bounded(void **state)
 
 static void strings_are_decoded_and_bounded(void **state)
 {
-	static const char text[] = "[\"\\ud83d\\udc26\", \"\\u0000\", \"\\udc00\", \"\\ud800\", \"\\ud800\\u0041\", \"abcd\", \"abc\\u00e4\"]";
-	static const enum err expected[] = { ERR_OK, ERR_BAD_RECORD, ERR_BAD_RECORD, ERR_BAD_RECORD, ERR_BAD_RECORD, ERR_OK,
-		ERR_RANGE };
+	static const char text[] = "[\"\\ud83d\\udc26\", \"\\u0000\", \"\\udc00\", \"\\ud800\", \"\\ud800\\u0041\", "
+				   "\"abcd\", \"abc\\u00e4\"]";
+	static const enum err expected[] = { ERR_OK, ERR_BAD_RECORD, ERR_BAD_RECORD, ERR_BAD_RECORD, ERR_BAD_RECORD,
+		ERR_OK, ERR_RANGE };
 	static const char *const decoded[] = { "\xf0\x9f\x90\xa6", "", "", "", "", "abcd", "abc" };
 	struct json_doc doc;
 	size_t i = 0;
@@ -245,7 +257,8 @@ static void output_that_does_not_fit_is_marked_and_never_overruns(void **state)
 		json_out_key_bool(&o, "b", true);
 		json_out_close(&o, '}');
 		assert_true(o.len_bytes <= cap);
-		assert_int_equal(o.full, cap < strlen("{\"k\\n\": \"v\\\"\", \"n\": 18446744073709551615, \"b\": true}"));
+		assert_int_equal(
+			o.full, cap < strlen("{\"k\\n\": \"v\\\"\", \"n\": 18446744073709551615, \"b\": true}"));
 		free(buffer);
 	}
 }

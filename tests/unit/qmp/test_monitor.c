@@ -32,7 +32,8 @@ static int setup(void **state)
 
 static void help_names_every_command(void **state)
 {
-	static const char *const names[] = { "help", "info", "migrate ", "migrate_incoming", "migrate_cancel", "stop", "cont", "quit" };
+	static const char *const names[] = { "help", "info", "migrate ", "migrate_incoming", "migrate_cancel", "stop",
+		"cont", "quit" };
 
 	(void)state;
 	(void)say("help");

@@ -12,7 +12,7 @@
 #include "tests/unit/qmp/qmp_client.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TOO_LONG "{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON token size limit exceeded\"}}\r\n"
+#define TOO_LONG     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON token size limit exceeded\"}}\r\n"
 
 static void greeting_is_qemus(void **state)
 {
@@ -28,7 +28,8 @@ static void nothing_but_negotiation_is_taken_first(void **state)
 	assert_string_equal(client_send(c, "{\"execute\": \"query-status\"}"),
 		"{\"error\": {\"class\": \"CommandNotFound\", "
 		"\"desc\": \"Expecting capabilities negotiation with 'qmp_capabilities'\"}}\r\n");
-	assert_generic_error(client_send(c, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": [\"oob\"]}}"),
+	assert_generic_error(
+		client_send(c, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": [\"oob\"]}}"),
 		"Parameter 'enable' expects an empty list: no capability is offered");
 	assert_generic_error(client_send(c, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": 1}}"),
 		"Invalid parameter type for 'enable', expected: array");
@@ -37,7 +38,8 @@ static void nothing_but_negotiation_is_taken_first(void **state)
 	fake_engine_note(&c->engine, ENGINE_EV_STOP, 0);
 	assert_string_equal(client_events(c, 1), "");
 	assert_int_equal(c->qmp.events_dropped, 1);
-	assert_string_equal(client_send(c, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": []}}"), RETURN_EMPTY);
+	assert_string_equal(
+		client_send(c, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": []}}"), RETURN_EMPTY);
 	assert_string_equal(client_send(c, "{\"execute\": \"qmp_capabilities\"}"),
 		"{\"error\": {\"class\": \"CommandNotFound\", "
 		"\"desc\": \"Capabilities negotiation is already complete, command ignored\"}}\r\n");
@@ -71,7 +73,8 @@ static void input_that_is_no_command_is_answered(void **state)
 		assert_generic_error(client_send(c, inputs[i][0]), inputs[i][1]);
 		assert_int_equal(c->engine.calls, 0);
 		/* and the connection is as before */
-		assert_string_equal(client_send(c, "{\"execute\": \"query-name\"}"), "{\"return\": {\"name\": \"flight\"}}\r\n");
+		assert_string_equal(
+			client_send(c, "{\"execute\": \"query-name\"}"), "{\"return\": {\"name\": \"flight\"}}\r\n");
 	}
 }
 
@@ -80,15 +83,17 @@ static void unknown_command_is_named(void **state)
 	struct client *c = *state;
 
 	assert_string_equal(client_send(c, "{\"execute\": \"foo\", \"id\": 7}"),
-		"{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command foo has not been found\"}, \"id\": 7}\r\n");
+		"{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command foo has not been found\"}, "
+		"\"id\": 7}\r\n");
 	assert_string_equal(client_send(c, "{\"execute\": \"f\\\"\\u00e4\\n\"}"),
-		"{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command f\\\"\\u00e4\\n has not been found\"}}\r\n");
+		"{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command f\\\"\\u00e4\\n has not been "
+		"found\"}}\r\n");
 }
 
 static void id_of_any_kind_comes_back(void **state)
 {
-	static const char *const ids[] = { "1", "\"x\"", "null", "true", "-1.5e3", "{\"a\": [1, {\"b\": \"\\n\"}]}", "[]",
-		"\"\xc3\xa4\"" };
+	static const char *const ids[] = { "1", "\"x\"", "null", "true", "-1.5e3", "{\"a\": [1, {\"b\": \"\\n\"}]}",
+		"[]", "\"\xc3\xa4\"" };
 	struct client *c = *state;
 
 	for (size_t i = 0; i < COUNT(ids); i++) {
@@ -98,7 +103,8 @@ static void id_of_any_kind_comes_back(void **state)
 		(void)snprintf(expected, sizeof(expected), "{\"return\": {}, \"id\": %s}\r\n", ids[i]);
 		assert_string_equal(client_send(c, request), expected);
 	}
-	assert_string_equal(client_send(c, "{\"id\": [1,\r\n2], \"execute\": \"stop\"}"), "{\"return\": {}, \"id\": [1,  2]}\r\n");
+	assert_string_equal(
+		client_send(c, "{\"id\": [1,\r\n2], \"execute\": \"stop\"}"), "{\"return\": {}, \"id\": [1,  2]}\r\n");
 }
 
 static void longest_id_still_fits_every_reply(void **state)
@@ -127,13 +133,15 @@ static void object_may_come_in_any_pieces(void **state)
 
 		(void)snprintf(first, sizeof(first), "%s", client_send_bytes(c, text, cut));
 		(void)client_send_bytes(c, text + cut, sizeof(text) - 1 - cut);
-		assert_int_equal(strlen(first) + strlen(c->text), strlen("{\"return\": {\"name\": \"flight\"}, \"id\": {\"}\": \"\\\"{\"}}\r\n"));
+		assert_int_equal(strlen(first) + strlen(c->text),
+			strlen("{\"return\": {\"name\": \"flight\"}, \"id\": {\"}\": \"\\\"{\"}}\r\n"));
 	}
 	for (size_t at = 0; at + 1 < sizeof(text); at++) {
 		const char *reply = client_send_bytes(c, text + at, 1);
 
 		if (at == sizeof(text) - 3) {
-			assert_string_equal(reply, "{\"return\": {\"name\": \"flight\"}, \"id\": {\"}\": \"\\\"{\"}}\r\n");
+			assert_string_equal(
+				reply, "{\"return\": {\"name\": \"flight\"}, \"id\": {\"}\": \"\\\"{\"}}\r\n");
 		} else {
 			assert_string_equal(reply, "");
 		}
@@ -147,12 +155,14 @@ static void several_objects_may_come_at_once(void **state)
 	assert_string_equal(client_send(c, "{\"execute\":\"stop\"}{\"execute\":\"cont\"}{}x{\"execute\":\"stop\"}"),
 		RETURN_EMPTY RETURN_EMPTY
 		"{\"error\": {\"class\": \"GenericError\", \"desc\": \"QMP input lacks member 'execute'\"}}\r\n"
-		"{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, invalid keyword\"}}\r\n" RETURN_EMPTY);
+		"{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, invalid "
+		"keyword\"}}\r\n" RETURN_EMPTY);
 }
 
 static void every_truncation_waits_and_a_broken_line_recovers(void **state)
 {
-	static const char text[] = "{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"tcp:10.0.0.2:4444\"}, \"id\": 1}";
+	static const char text[] =
+		"{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"tcp:10.0.0.2:4444\"}, \"id\": 1}";
 	struct client *c = *state;
 
 	for (size_t len = 0; len + 1 < sizeof(text); len++) {
@@ -257,11 +267,11 @@ static void events_carry_time_and_data(void **state)
 	fake_engine_note(&c->engine, ENGINE_EV_SHUTDOWN, 0);
 #define TIME "{\"timestamp\": {\"seconds\": 1700000000, \"microseconds\": 42}, "
 	assert_string_equal(client_events(c, 1700000000000042),
-		TIME "\"event\": \"STOP\"}\r\n" TIME "\"event\": \"RESUME\"}\r\n"
-		TIME "\"event\": \"MIGRATION\", \"data\": {\"status\": \"active\"}}\r\n"
-		TIME "\"event\": \"MIGRATION_PASS\", \"data\": {\"pass\": 3}}\r\n"
-		TIME "\"event\": \"MIGRATION\", \"data\": {\"status\": \"none\"}}\r\n"
-		TIME "\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-shutdown\"}}\r\n");
+		TIME "\"event\": \"STOP\"}\r\n" TIME "\"event\": \"RESUME\"}\r\n" TIME
+		     "\"event\": \"MIGRATION\", \"data\": {\"status\": \"active\"}}\r\n" TIME
+		     "\"event\": \"MIGRATION_PASS\", \"data\": {\"pass\": 3}}\r\n" TIME
+		     "\"event\": \"MIGRATION\", \"data\": {\"status\": \"none\"}}\r\n" TIME
+		     "\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-shutdown\"}}\r\n");
 }
 
 static void quit_makes_shutdown_the_operators(void **state)

@@ -17,8 +17,9 @@ static const char *run(struct client *c, const char *command, const char *argume
 {
 	char request[1024];
 
-	(void)snprintf(request, sizeof(request), arguments == NULL ? "{\"execute\": \"%s\"}" : "{\"execute\": \"%s\", \"arguments\": %s}",
-		command, arguments);
+	(void)snprintf(request, sizeof(request),
+		arguments == NULL ? "{\"execute\": \"%s\"}" : "{\"execute\": \"%s\", \"arguments\": %s}", command,
+		arguments);
 	return client_send(c, request);
 }
 
@@ -30,7 +31,8 @@ static void bad_arguments_are_named_and_reach_nobody(void **state)
 		{ "migrate", "{\"uri\": 1}", "Invalid parameter type for 'uri', expected: string" },
 		{ "migrate", "{\"uri\": null}", "Invalid parameter type for 'uri', expected: string" },
 		{ "migrate", "{\"uri\": [\"tcp:1:1\"]}", "Invalid parameter type for 'uri', expected: string" },
-		{ "migrate", "{\"uri\": \"x\", \"detach\": 1}", "Invalid parameter type for 'detach', expected: boolean" },
+		{ "migrate", "{\"uri\": \"x\", \"detach\": 1}",
+			"Invalid parameter type for 'detach', expected: boolean" },
 		{ "migrate", "{\"uri\": \"x\", \"blk\": true}", "Parameter 'blk' is unexpected" },
 		{ "migrate", "{\"uri\": \"0123456789012345678901234567890123456789012345678901234567890123\"}",
 			"Parameter 'uri' expects a string of at most 63 bytes" },
@@ -52,20 +54,25 @@ static void bad_arguments_are_named_and_reach_nobody(void **state)
 		{ "migrate-set-parameters", "{\"downtime-limit\": 1.5}",
 			"Invalid parameter type for 'downtime-limit', expected: integer" },
 		{ "migrate-set-parameters", "{\"downtime-limit\": -1}", "Parameter 'downtime-limit' expects uint64" },
-		{ "migrate-set-parameters", "{\"max-bandwidth\": 18446744073709551616}", "Parameter 'max-bandwidth' expects uint64" },
-		{ "migrate-set-parameters", "{\"multifd-channels\": 4294967296}", "Parameter 'multifd-channels' expects uint32" },
+		{ "migrate-set-parameters", "{\"max-bandwidth\": 18446744073709551616}",
+			"Parameter 'max-bandwidth' expects uint64" },
+		{ "migrate-set-parameters", "{\"multifd-channels\": 4294967296}",
+			"Parameter 'multifd-channels' expects uint32" },
 		{ "migrate-set-parameters", "{\"multifd-channels\": {}}",
 			"Invalid parameter type for 'multifd-channels', expected: integer" },
-		{ "migrate-set-parameters", "{\"tls-hostname\": 1}", "Invalid parameter type for 'tls-hostname', expected: string" },
+		{ "migrate-set-parameters", "{\"tls-hostname\": 1}",
+			"Invalid parameter type for 'tls-hostname', expected: string" },
 		{ "migrate-set-parameters",
 			"{\"tls-authz\": \"0123456789012345678901234567890123456789012345678901234567890123\"}",
 			"Parameter 'tls-authz' expects a string of at most 63 bytes" },
-		{ "migrate-set-parameters", "{\"x-clock\": \"stop\"}", "Parameter 'x-clock' does not accept value 'stop'" },
+		{ "migrate-set-parameters", "{\"x-clock\": \"stop\"}",
+			"Parameter 'x-clock' does not accept value 'stop'" },
 		{ "migrate-set-parameters", "{\"x-pause-at-commit\": 1}",
 			"Invalid parameter type for 'x-pause-at-commit', expected: boolean" },
 		{ "migrate-set-parameters", "{\"tls-creds\": \"x\"}", "Parameter 'tls-creds' is unexpected" },
 		{ "migrate-set-capabilities", NULL, "Parameter 'capabilities' is missing" },
-		{ "migrate-set-capabilities", "{\"capabilities\": {}}", "Invalid parameter type for 'capabilities', expected: array" },
+		{ "migrate-set-capabilities", "{\"capabilities\": {}}",
+			"Invalid parameter type for 'capabilities', expected: array" },
 		{ "migrate-set-capabilities", "{\"capabilities\": [1]}",
 			"Invalid parameter type for 'capabilities[0]', expected: object" },
 		{ "migrate-set-capabilities", "{\"capabilities\": [{\"state\": true}]}",
@@ -73,18 +80,22 @@ static void bad_arguments_are_named_and_reach_nobody(void **state)
 		{ "migrate-set-capabilities", "{\"capabilities\": [{\"capability\": \"events\"}]}",
 			"Parameter 'capabilities[0].state' is missing" },
 		{ "migrate-set-capabilities",
-			"{\"capabilities\": [{\"capability\": \"events\", \"state\": false}, {\"capability\": 1, \"state\": true}]}",
+			"{\"capabilities\": [{\"capability\": \"events\", \"state\": false}, {\"capability\": 1, "
+			"\"state\": true}]}",
 			"Invalid parameter type for 'capabilities[1].capability', expected: string" },
 		{ "migrate-set-capabilities", "{\"capabilities\": [{\"capability\": \"events\", \"state\": 1}]}",
 			"Invalid parameter type for 'capabilities[0].state', expected: boolean" },
-		{ "migrate-set-capabilities", "{\"capabilities\": [{\"capability\": \"events\", \"state\": true, \"x\": 1}]}",
+		{ "migrate-set-capabilities",
+			"{\"capabilities\": [{\"capability\": \"events\", \"state\": true, \"x\": 1}]}",
 			"Parameter 'capabilities[0].x' is unexpected" },
 		{ "migrate-set-capabilities", "{\"capabilities\": [{\"capability\": \"warp\", \"state\": true}]}",
 			"Parameter 'capability' does not accept value 'warp'" },
-		{ "migrate-set-capabilities", "{\"capabilities\": [{\"capability\": \"postcopy-ram\", \"state\": true}]}",
+		{ "migrate-set-capabilities",
+			"{\"capabilities\": [{\"capability\": \"postcopy-ram\", \"state\": true}]}",
 			"Capability 'postcopy-ram' is not supported" },
 		{ "human-monitor-command", NULL, "Parameter 'command-line' is missing" },
-		{ "human-monitor-command", "{\"command-line\": []}", "Invalid parameter type for 'command-line', expected: string" },
+		{ "human-monitor-command", "{\"command-line\": []}",
+			"Invalid parameter type for 'command-line', expected: string" },
 		{ "system_reset", NULL, "this feature or command is not currently supported" },
 		{ "system_powerdown", NULL, "this feature or command is not currently supported" },
 	};
@@ -156,7 +167,8 @@ static void resolve_takes_each_action(void **state)
 		assert_int_equal(c->engine.resolve.action, actions[i]);
 		assert_false(c->engine.resolve.all_fenced);
 		assert_false(c->engine.resolve.force);
-		(void)snprintf(arguments, sizeof(arguments), "{\"action\": \"%s\", \"all-fenced\": true, \"force\": true}", words[i]);
+		(void)snprintf(arguments, sizeof(arguments),
+			"{\"action\": \"%s\", \"all-fenced\": true, \"force\": true}", words[i]);
 		assert_string_equal(run(c, "x-migrate-resolve", arguments), RETURN_EMPTY);
 		assert_true(c->engine.resolve.all_fenced);
 		assert_true(c->engine.resolve.force);
@@ -168,23 +180,31 @@ static void parameters_are_set_together_and_told(void **state)
 	struct client *c = *state;
 
 	assert_string_equal(run(c, "query-migrate-parameters", NULL),
-		"{\"return\": {\"max-bandwidth\": 134217728, \"avail-switchover-bandwidth\": 0, \"downtime-limit\": 300, "
+		"{\"return\": {\"max-bandwidth\": 134217728, \"avail-switchover-bandwidth\": 0, \"downtime-limit\": "
+		"300, "
 		"\"multifd-channels\": 2, \"tls-hostname\": \"\", \"tls-authz\": \"\", \"x-link-timeout\": 3000, "
 		"\"x-handover-timeout\": 0, \"x-clock\": \"follow\", \"x-round-max\": 0, \"x-round-min\": 0, "
 		"\"x-pause-at-commit\": false}}\r\n");
-	assert_string_equal(run(c, "migrate-set-parameters",
-		"{\"max-bandwidth\": 18446744073709551615, \"avail-switchover-bandwidth\": 1, \"downtime-limit\": 2, "
-		"\"multifd-channels\": 4294967295, \"tls-hostname\": \"beta\", \"tls-authz\": \"alpha\", \"x-link-timeout\": 4, "
-		"\"x-handover-timeout\": 5, \"x-clock\": \"freeze\", \"x-round-max\": 6, \"x-round-min\": 7, "
-		"\"x-pause-at-commit\": true}"), RETURN_EMPTY);
+	assert_string_equal(
+		run(c, "migrate-set-parameters",
+			"{\"max-bandwidth\": 18446744073709551615, \"avail-switchover-bandwidth\": 1, "
+			"\"downtime-limit\": 2, "
+			"\"multifd-channels\": 4294967295, \"tls-hostname\": \"beta\", \"tls-authz\": \"alpha\", "
+			"\"x-link-timeout\": 4, "
+			"\"x-handover-timeout\": 5, \"x-clock\": \"freeze\", \"x-round-max\": 6, \"x-round-min\": 7, "
+			"\"x-pause-at-commit\": true}"),
+		RETURN_EMPTY);
 	assert_int_equal(c->engine.calls, 1);
 	assert_string_equal(run(c, "query-migrate-parameters", NULL),
-		"{\"return\": {\"max-bandwidth\": 18446744073709551615, \"avail-switchover-bandwidth\": 1, \"downtime-limit\": 2, "
-		"\"multifd-channels\": 4294967295, \"tls-hostname\": \"beta\", \"tls-authz\": \"alpha\", \"x-link-timeout\": 4, "
+		"{\"return\": {\"max-bandwidth\": 18446744073709551615, \"avail-switchover-bandwidth\": 1, "
+		"\"downtime-limit\": 2, "
+		"\"multifd-channels\": 4294967295, \"tls-hostname\": \"beta\", \"tls-authz\": \"alpha\", "
+		"\"x-link-timeout\": 4, "
 		"\"x-handover-timeout\": 5, \"x-clock\": \"freeze\", \"x-round-max\": 6, \"x-round-min\": 7, "
 		"\"x-pause-at-commit\": true}}\r\n");
 	/* what is not named stays; null clears a name */
-	assert_string_equal(run(c, "migrate-set-parameters", "{\"tls-hostname\": null, \"x-clock\": \"follow\"}"), RETURN_EMPTY);
+	assert_string_equal(
+		run(c, "migrate-set-parameters", "{\"tls-hostname\": null, \"x-clock\": \"follow\"}"), RETURN_EMPTY);
 	assert_string_equal(c->engine.params.tls_hostname, "");
 	assert_string_equal(c->engine.params.tls_authz, "alpha");
 	assert_int_equal(c->engine.params.x_round_min, 7);
@@ -199,12 +219,16 @@ static void capabilities_are_set_together_and_told(void **state)
 	struct client *c = *state;
 
 	assert_non_null(strstr(run(c, "query-migrate-capabilities", NULL),
-		"{\"return\": [{\"state\": true, \"capability\": \"events\"}, {\"state\": true, \"capability\": \"multifd\"}, "
-		"{\"state\": false, \"capability\": \"switchover-ack\"}, {\"state\": false, \"capability\": \"x-verify-ram\"}, {\"state\": false, \"capability\": \"xbzrle\"}, "));
+		"{\"return\": [{\"state\": true, \"capability\": \"events\"}, {\"state\": true, \"capability\": "
+		"\"multifd\"}, "
+		"{\"state\": false, \"capability\": \"switchover-ack\"}, {\"state\": false, \"capability\": "
+		"\"x-verify-ram\"}, {\"state\": false, \"capability\": \"xbzrle\"}, "));
 	assert_string_equal(run(c, "migrate-set-capabilities", "{\"capabilities\": []}"), RETURN_EMPTY);
 	assert_string_equal(run(c, "migrate-set-capabilities",
-		"{\"capabilities\": [{\"capability\": \"events\", \"state\": false}, {\"state\": true, \"capability\": \"x-verify-ram\"}, "
-		"{\"capability\": \"postcopy-ram\", \"state\": false}]}"), RETURN_EMPTY);
+				    "{\"capabilities\": [{\"capability\": \"events\", \"state\": false}, {\"state\": "
+				    "true, \"capability\": \"x-verify-ram\"}, "
+				    "{\"capability\": \"postcopy-ram\", \"state\": false}]}"),
+		RETURN_EMPTY);
 	assert_false(c->engine.caps.events);
 	assert_true(c->engine.caps.multifd);
 	assert_true(c->engine.caps.x_verify_ram);
@@ -214,12 +238,15 @@ static void plain_queries_answer_like_qemu(void **state)
 {
 	struct client *c = *state;
 
-	assert_string_equal(run(c, "query-version", NULL),
-		"{\"return\": {\"qemu\": {\"micro\": 2, \"minor\": 0, \"major\": 10}, \"package\": \"godwit 0.1\"}}\r\n");
-	assert_string_equal(run(c, "query-status", NULL), "{\"return\": {\"status\": \"running\", \"running\": true}}\r\n");
+	assert_string_equal(run(c, "query-version", NULL), "{\"return\": {\"qemu\": {\"micro\": 2, \"minor\": 0, "
+							   "\"major\": 10}, \"package\": \"godwit 0.1\"}}\r\n");
+	assert_string_equal(
+		run(c, "query-status", NULL), "{\"return\": {\"status\": \"running\", \"running\": true}}\r\n");
 	assert_string_equal(run(c, "query-cpus-fast", NULL),
-		"{\"return\": [{\"cpu-index\": 0, \"qom-path\": \"/slot/cpu[0]\", \"thread-id\": 1, \"target\": \"aarch64\", "
-		"\"x-halted\": false}, {\"cpu-index\": 1, \"qom-path\": \"/slot/cpu[1]\", \"thread-id\": 2, \"target\": \"aarch64\", "
+		"{\"return\": [{\"cpu-index\": 0, \"qom-path\": \"/slot/cpu[0]\", \"thread-id\": 1, \"target\": "
+		"\"aarch64\", "
+		"\"x-halted\": false}, {\"cpu-index\": 1, \"qom-path\": \"/slot/cpu[1]\", \"thread-id\": 2, "
+		"\"target\": \"aarch64\", "
 		"\"x-halted\": true}]}\r\n");
 	assert_string_equal(run(c, "human-monitor-command", "{\"command-line\": \"info status\"}"),
 		"{\"return\": \"VM status: running\\n\"}\r\n");
@@ -251,9 +278,17 @@ static void every_listed_command_exists(void **state)
 static void status_word_follows_owner(void **state)
 {
 	static const char *const words[OWNER_COUNT] = {
-		[OWNER_NONE] = "inmigrate", [OWNER_OWN] = "paused", [OWNER_PREPARING] = "paused", [OWNER_HELD] = "finish-migrate",
-		[OWNER_GIVEN] = "finish-migrate", [OWNER_GONE] = "postmigrate", [OWNER_LOADING] = "inmigrate",
-		[OWNER_READY] = "inmigrate", [OWNER_VOID] = "inmigrate", [OWNER_TAKEN] = "paused", [OWNER_UNKNOWN] = "paused",
+		[OWNER_NONE] = "inmigrate",
+		[OWNER_OWN] = "paused",
+		[OWNER_PREPARING] = "paused",
+		[OWNER_HELD] = "finish-migrate",
+		[OWNER_GIVEN] = "finish-migrate",
+		[OWNER_GONE] = "postmigrate",
+		[OWNER_LOADING] = "inmigrate",
+		[OWNER_READY] = "inmigrate",
+		[OWNER_VOID] = "inmigrate",
+		[OWNER_TAKEN] = "paused",
+		[OWNER_UNKNOWN] = "paused",
 	};
 	struct client *c = *state;
 	char expected[128];
@@ -261,7 +296,8 @@ static void status_word_follows_owner(void **state)
 	c->engine.run_state = VM_PAUSED;
 	for (int owner = 0; owner < OWNER_COUNT; owner++) {
 		c->engine.info.owner = (enum owner)owner;
-		(void)snprintf(expected, sizeof(expected), "{\"return\": {\"status\": \"%s\", \"running\": false}}\r\n", words[owner]);
+		(void)snprintf(expected, sizeof(expected), "{\"return\": {\"status\": \"%s\", \"running\": false}}\r\n",
+			words[owner]);
 		assert_string_equal(run(c, "query-status", NULL), expected);
 	}
 	c->engine.run_state = VM_SHUTDOWN;
@@ -284,9 +320,13 @@ static void migration_is_told_with_qemus_fields(void **state)
 		"{\"return\": {\"status\": \"active\", \"owner\": \"own\", \"peer\": \"beta\", \"gen\": 1, ",
 		"\"total-time\": 10, \"setup-time\": 2, \"expected-downtime\": 7, \"ram\": {\"total\": 67108864, ",
 		"\"transferred\": 1000, \"remaining\": 500, \"duplicate\": 3, \"normal\": 4, \"normal-bytes\": 16384, ",
-		"\"dirty-pages-rate\": 9, \"mbps\": 8, \"dirty-sync-count\": 2, ", "\"page-size\": 4096, ",
-		"\"vfio\": {\"transferred\": 77}", "\"x-forecast\": \"converging\"", "\"x-downtime\": {\"stop-us\": 0, ",
-		"\"x-round-count\": 2, \"x-rounds\": [{\"round\": 0, \"pages\": 1, \"zero\": 2, \"bytes\": 3, \"us\": 4, \"dirty\": 5}, "
+		"\"dirty-pages-rate\": 9, \"mbps\": 8, \"dirty-sync-count\": 2, ",
+		"\"page-size\": 4096, ",
+		"\"vfio\": {\"transferred\": 77}",
+		"\"x-forecast\": \"converging\"",
+		"\"x-downtime\": {\"stop-us\": 0, ",
+		"\"x-round-count\": 2, \"x-rounds\": [{\"round\": 0, \"pages\": 1, \"zero\": 2, \"bytes\": 3, \"us\": "
+		"4, \"dirty\": 5}, "
 		"{\"round\": 1, \"pages\": 6, \"zero\": 7, \"bytes\": 8, \"us\": 9, \"dirty\": 10}]}}\r\n",
 	};
 	struct client *c = *state;

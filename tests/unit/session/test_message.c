@@ -195,7 +195,7 @@ static void mailbox_keeps_order_is_bounded_and_spares_the_front_when_cleared(voi
 			assert_int_equal(mailbox_put(&m, i, &i, 1), ERR_OK);
 		}
 		assert_int_equal(mailbox_put(&m, 0, NULL, 0), ERR_FULL);
-		for (uint8_t i = 0; i < round % CTRL_QUEUE_COUNT; i++) {
+		for (uint32_t i = 0; i < round % CTRL_QUEUE_COUNT; i++) {
 			assert_int_equal(mailbox_front(&m)->bytes[MESSAGE_HEADER_BYTES], i);
 			mailbox_drop(&m);
 		}

@@ -88,7 +88,8 @@ static void complete(void *ctx)
 	struct world *w = ctx;
 
 	if (w->slip == SLIP_NO_COMPLETE) {
-		(void)smmu_model_consume(&w->m, UINT32_MAX); /* taken from the queue, and nothing says that they had their effect */
+		(void)smmu_model_consume(
+			&w->m, UINT32_MAX); /* taken from the queue, and nothing says that they had their effect */
 	} else {
 		assert_int_equal(gw_smmu_sync(&w->smmu), ERR_OK);
 	}
@@ -108,16 +109,24 @@ static struct world *world_new(enum dirty_backend backend, uint64_t seed)
 {
 	static const uint8_t httu[DIRTY_BACKEND_COUNT] = { [DIRTY_SMMU_HTTU] = 2, [DIRTY_SMMU_ACCESS] = 1 };
 	struct world *w = calloc(1, sizeof(*w));
-	struct gw_smmu_config config = { .ops = &smmu_model_ops, .pa_bits = 40, .stream_bits = 8, .strtab_bytes = 64u << 8,
-		.cmdq_log2 = 5, .eventq_log2 = 2 };
-	struct gw_smmu_s2 stream = { .vmid = VMID, .t0sz = S2_T0SZ, .sl0 = S2_SL0, .ps = 2, .hw_access = httu[backend] >= 1,
+	struct gw_smmu_config config = { .ops = &smmu_model_ops,
+		.pa_bits = 40,
+		.stream_bits = 8,
+		.strtab_bytes = 64u << 8,
+		.cmdq_log2 = 5,
+		.eventq_log2 = 2 };
+	struct gw_smmu_s2 stream = { .vmid = VMID,
+		.t0sz = S2_T0SZ,
+		.sl0 = S2_SL0,
+		.ps = 2,
+		.hw_access = httu[backend] >= 1,
 		.hw_dirty = httu[backend] >= 2 };
 	struct s2_config tables = { .pool_count = POOL, .pages_only = true, .ops = &ops, .ops_ctx = w };
 
 	assert_non_null(w);
 	now = w;
-	w->mem = mmap((void *)(uintptr_t)PLACE, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-		-1, 0);
+	w->mem = mmap((void *)(uintptr_t)PLACE, MEM_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	assert_ptr_equal(w->mem, (void *)(uintptr_t)PLACE);
 	w->seen = calloc(1, MEM_BYTES);
 	assert_non_null(w->seen);
@@ -161,7 +170,8 @@ static enum smmu_model_outcome dma_write(struct world *w, uint64_t page)
 {
 	uint64_t value = ++w->stamp;
 
-	return smmu_model_access(&w->m, SID, SMMU_MODEL_NO_SSID, RAM + page * PAGE_BYTES + 8 * draw(w, PAGE_WORDS), 8, true, &value);
+	return smmu_model_access(
+		&w->m, SID, SMMU_MODEL_NO_SSID, RAM + page * PAGE_BYTES + 8 * draw(w, PAGE_WORDS), 8, true, &value);
 }
 
 static void dma_read(struct world *w, uint64_t page)
@@ -236,7 +246,8 @@ static void no_dma_write_is_lost_by_any_tracker(void **state)
 			uint32_t lost = pages_lost(all[i], SLIP_NONE, seed);
 
 			if (lost != 0) {
-				fail_msg("%s, seed %u: %u pages lost", dirty_backend_name(all[i]), (unsigned)seed, lost);
+				fail_msg(
+					"%s, seed %u: %u pages lost", dirty_backend_name(all[i]), (unsigned)seed, lost);
 			}
 		}
 	}
@@ -253,8 +264,8 @@ static void a_harvest_without_its_invalidation_or_its_sync_loses_writes(void **s
 			lost[i][SLIP_NO_INVALIDATE] += pages_lost(traced[i], SLIP_NO_INVALIDATE, seed) != 0;
 			lost[i][SLIP_NO_COMPLETE] += pages_lost(traced[i], SLIP_NO_COMPLETE, seed) != 0;
 		}
-		print_message("%s: of %u seeds, %u lose without TLBI, %u without SYNC\n", dirty_backend_name(traced[i]), SEEDS,
-			lost[i][SLIP_NO_INVALIDATE], lost[i][SLIP_NO_COMPLETE]);
+		print_message("%s: of %u seeds, %u lose without TLBI, %u without SYNC\n", dirty_backend_name(traced[i]),
+			SEEDS, lost[i][SLIP_NO_INVALIDATE], lost[i][SLIP_NO_COMPLETE]);
 		assert_true(lost[i][SLIP_NO_INVALIDATE] > 0 && lost[i][SLIP_NO_COMPLETE] > 0);
 	}
 }
@@ -326,7 +337,9 @@ static void complete_with_a_late_update(void *ctx)
 
 static void a_write_recorded_between_unmap_and_its_invalidation_is_reported(void **state)
 {
-	static const struct s2_ops late = { .publish = publish, .invalidate = invalidate, .complete = complete_with_a_late_update };
+	static const struct s2_ops late = {
+		.publish = publish, .invalidate = invalidate, .complete = complete_with_a_late_update
+	};
 	struct world *w = world_new(DIRTY_SMMU_HTTU, 1);
 	uint32_t level;
 
@@ -410,13 +423,15 @@ static void the_best_tracker_that_is_there_is_chosen_by_name(void **state)
 		{ { .httu = 0, .coherent = true }, "auto", "all-mapped", NULL },
 		{ { .httu = 2, .coherent = true, .device_log = true }, "smmu-access", "smmu-access", NULL },
 		{ { .httu = 2, .coherent = true, .device_log = true }, "all-mapped", "all-mapped", NULL },
-		{ { .httu = 2, .coherent = true }, "device-log", NULL, "DMA tracker device-log: the device's driver has no log" },
+		{ { .httu = 2, .coherent = true }, "device-log", NULL,
+			"DMA tracker device-log: the device's driver has no log" },
 		{ { .httu = 1, .coherent = true }, "smmu-httu", NULL,
 			"DMA tracker smmu-httu: the SMMU records no dirty state (IDR0.HTTU below 2)" },
 		{ { .httu = 0, .coherent = true }, "smmu-access", NULL,
 			"DMA tracker smmu-access: the SMMU records no Access flag (IDR0.HTTU is 0)" },
 		{ { .httu = 2 }, "smmu-httu", NULL,
-			"DMA tracker smmu-httu: the SMMU's walks are not coherent (IDR0.COHACC is 0), so its updates may be lost" },
+			"DMA tracker smmu-httu: the SMMU's walks are not coherent (IDR0.COHACC is 0), so its updates "
+			"may be lost" },
 		{ { .httu = 2, .coherent = true }, "hafdbs", NULL, "DMA tracker: no tracker is named hafdbs" },
 		{ { .httu = 2, .coherent = true }, "", NULL, "DMA tracker: no tracker is named " },
 	};

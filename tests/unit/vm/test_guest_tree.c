@@ -48,7 +48,8 @@ static void check_text(const char *path, const char *name, const char *text)
 
 static uint64_t number(const char *path, const char *name, size_t index)
 {
-	return (uint64_t)fdt_look_cell(out, path, name, 2 * index) << 32 | fdt_look_cell(out, path, name, 2 * index + 1);
+	return (uint64_t)fdt_look_cell(out, path, name, 2 * index) << 32 |
+	       fdt_look_cell(out, path, name, 2 * index + 1);
 }
 
 static void tree_describes_the_machine(void **state)
@@ -68,16 +69,20 @@ static void tree_describes_the_machine(void **state)
 	assert_int_equal(number("/intc@8000000", "reg", 0), 0x08000000);
 	assert_int_equal(number("/intc@8000000", "reg", 2), 0x080a0000);
 	assert_int_equal(number("/intc@8000000", "reg", 3), 2 * 0x20000);
-	assert_int_equal(fdt_look_cell(out, "/timer", "interrupts", 7), 11); /* PPI 27, the virtual timer, third of four */
+	assert_int_equal(
+		fdt_look_cell(out, "/timer", "interrupts", 7), 11); /* PPI 27, the virtual timer, third of four */
 	assert_int_equal(fdt_look_cell(out, "/pl011@9000000", "interrupts", 1), 1);
 	assert_int_equal(number("/pl031@9010000", "reg", 0), 0x09010000);
-	assert_int_equal(fdt_look_cell(out, "/pl031@9010000", "clocks", 0), fdt_look_cell(out, "/apb-pclk", "phandle", 0));
+	assert_int_equal(
+		fdt_look_cell(out, "/pl031@9010000", "clocks", 0), fdt_look_cell(out, "/apb-pclk", "phandle", 0));
 	assert_non_null(fdt_look(out, "/chosen", "rng-seed", &len));
 	assert_int_equal(len, GUEST_TREE_SEED_BYTES - 8);
 	assert_non_null(fdt_look(out, "/pcie@4010000000", "dma-coherent", &len));
 	/* References lead to what they name. */
-	assert_int_equal(fdt_look_cell(out, "", "interrupt-parent", 0), fdt_look_cell(out, "/intc@8000000", "phandle", 0));
-	assert_int_equal(fdt_look_cell(out, "/pl011@9000000", "clocks", 0), fdt_look_cell(out, "/apb-pclk", "phandle", 0));
+	assert_int_equal(
+		fdt_look_cell(out, "", "interrupt-parent", 0), fdt_look_cell(out, "/intc@8000000", "phandle", 0));
+	assert_int_equal(
+		fdt_look_cell(out, "/pl011@9000000", "clocks", 0), fdt_look_cell(out, "/apb-pclk", "phandle", 0));
 }
 
 static void every_vcpu_has_a_node_and_no_more(void **state)

@@ -189,10 +189,10 @@ static void hostile_registers_are_refused_by_name(void **state)
 		{ SYS_AT + 8 * SR_VBAR_EL1, 4, "VBAR_EL1" },
 		{ SYS_AT + 8 * SR_CNTV_CTL_EL0, 5, "CNTV_CTL_EL0" },
 		{ SYS_AT + 8 * SR_CSSELR_EL1, 32, "CSSELR_EL1" },
-		{ SYS_AT + 8 * SR_DBGBCR0_EL1, 1 << 13, "DBGBCR0_EL1" },	   /* HMC: also EL2 */
-		{ SYS_AT + 8 * SR_DBGBCR1_EL1, 1 << 21 | 1, "DBGBCR1_EL1" },	   /* BT: by context */
-		{ SYS_AT + 8 * SR_DBGWCR0_EL1, 1 << 14, "DBGWCR0_EL1" },	   /* SSC */
-		{ SYS_AT + 8 * SR_DBGWCR1_EL1, 1 << 20, "DBGWCR1_EL1" },	   /* WT: linked */
+		{ SYS_AT + 8 * SR_DBGBCR0_EL1, 1 << 13, "DBGBCR0_EL1" },     /* HMC: also EL2 */
+		{ SYS_AT + 8 * SR_DBGBCR1_EL1, 1 << 21 | 1, "DBGBCR1_EL1" }, /* BT: by context */
+		{ SYS_AT + 8 * SR_DBGWCR0_EL1, 1 << 14, "DBGWCR0_EL1" },     /* SSC */
+		{ SYS_AT + 8 * SR_DBGWCR1_EL1, 1 << 20, "DBGWCR1_EL1" },     /* WT: linked */
 		{ SYS_AT + 8 * SR_COUNT + 512, UINT64_C(1) << 32, "FPCR" },
 		{ SYS_AT + 8 * SR_COUNT + 520, UINT64_C(1) << 32, "FPSR" },
 		{ 33 * 8, SR_COUNT + 1, "count" },
@@ -242,13 +242,13 @@ static void unknown_records_and_versions_are_refused_by_name(void **state)
 	(void)state;
 	vm_with_state();
 	make();
-	assert_int_equal(
-		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 2, VM_VCPU_VERSION }, record[0], record_len[0], reason),
+	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 2, VM_VCPU_VERSION }, record[0],
+				 record_len[0], reason),
 		ERR_RANGE);
 	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ 77, 0, 1 }, record[0], record_len[0], reason),
 		ERR_UNSUPPORTED);
-	assert_int_equal(
-		vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 0, VM_VCPU_VERSION + 1 }, record[0], record_len[0], reason),
+	assert_int_equal(vm_records_load(&vm, &(struct vm_record_id){ VM_RECORD_VCPU, 0, VM_VCPU_VERSION + 1 },
+				 record[0], record_len[0], reason),
 		ERR_UNSUPPORTED);
 	assert_non_null(strstr(reason, "version 3"));
 }

@@ -73,7 +73,8 @@ static void registers_are_those_of_a_pl031_without_alarm(void **state)
 	uint64_t value;
 
 	(void)state;
-	assert_int_equal(get(VPL031_BASE + 0xfe0) | get(VPL031_BASE + 0xfe4) << 8 | get(VPL031_BASE + 0xfe8) << 16, 0x041031);
+	assert_int_equal(
+		get(VPL031_BASE + 0xfe0) | get(VPL031_BASE + 0xfe4) << 8 | get(VPL031_BASE + 0xfe8) << 16, 0x041031);
 	assert_int_equal(get(VPL031_BASE + 0xffc), 0xb1);
 	assert_int_equal(get(RTCCR), 1);
 	set(RTCCR, 0);
