@@ -44,8 +44,8 @@ bool device_set_blocker(const struct device_set *set, uint32_t n, char *reason)
 		bool off = a->desc.enable == DEVICE_ENABLE_OFF;
 
 		if ((off || !device_flags_valid(a->desc.mig_flags)) && n-- == 0) {
-			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: flags 0x%x%s", a->desc.id, a->desc.type,
-				a->desc.mig_flags, off ? ", enable-migration is off" : "");
+			fmt(reason, REASON_BYTES, "device %s (%s) cannot migrate: flags 0x%x%s", a->desc.id,
+				a->desc.type, a->desc.mig_flags, off ? ", enable-migration is off" : "");
 			return true;
 		}
 		for (uint32_t k = 0; k < i; k++) {

@@ -25,10 +25,10 @@ struct device_stream {
 	uint64_t transfer; /* whose bytes these are; 0: none yet */
 	uint32_t index;	   /* of the next frame */
 	uint32_t restarts;
-	bool initial_done;  /* source: said; destination: loaded */
-	bool initial_loads; /* destination: all written, not yet loaded */
-	bool restarting;    /* destination: scrubbed, on the way back to RESUMING */
-	bool done;	    /* source: read to the end */
+	bool initial_done;	/* source: said; destination: loaded */
+	bool initial_loads;	/* destination: all written, not yet loaded */
+	bool restarting;	/* destination: scrubbed, on the way back to RESUMING */
+	bool done;		/* source: read to the end */
 	uint64_t image_bytes;	/* of this transfer */
 	uint64_t precopy_bytes; /* of them, before the VM stopped */
 	struct hash_state hash;

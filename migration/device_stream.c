@@ -111,8 +111,8 @@ static bool one_send(struct engine *e, uint32_t k)
 	size_t len = 0;
 	enum err err;
 
-	if ((s->done && transfer == s->transfer) || run->chore != DEVICE_CHORE_NONE || transfer == 0 || transfer != run->transfer ||
-		!device_state_saving(run->now)) {
+	if ((s->done && transfer == s->transfer) || run->chore != DEVICE_CHORE_NONE || transfer == 0 ||
+		transfer != run->transfer || !device_state_saving(run->now)) {
 		return false;
 	}
 	channel = channel_with_room(e, k);

@@ -5,16 +5,16 @@
 set -euo pipefail
 
 clang-format --dump-config >/dev/null
-mapfile -t files < <(git ls-files '*.c' '*.h')
-changed=0
-for file in "${files[@]}"; do
-	cmp -s "$file" <(clang-format "$file") && continue
-	changed=$((changed + 1))
-	if [ "${1:-}" = --check ]; then
-		echo "format: $file differs"
-	else
-		clang-format -i "$file"
-	fi
-done
-echo "format: $changed of ${#files[@]} files ${1:+would be }changed"
-[ $changed = 0 ] || [ "${1:-}" != --check ]
+scratch=$(mktemp)
+trap 'rm -f "$scratch"' EXIT
+git ls-files -z '*.c' '*.h' |
+	xargs -0 -P 2 -n 24 clang-format --dry-run --ferror-limit=1 2>&1 | sed -n 's/:[0-9]*:[0-9]*: warning: code should be.*//p' |
+	sort -u >"$scratch"
+if [ "${1:-}" = --check ]; then
+	sed 's/.*/format: & differs/' "$scratch"
+else
+	xargs -r clang-format -i <"$scratch"
+fi
+changed=$(wc -l <"$scratch")
+echo "format: $changed of $(git ls-files '*.c' '*.h' | wc -l) files ${1:+would be }changed"
+[ -z "${1:-}" ] || [ "$changed" = 0 ]

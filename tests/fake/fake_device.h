@@ -37,7 +37,7 @@ struct fake_device {
 	uint32_t records_loaded, load_polls, load_left;
 	uint64_t reads;
 	uint64_t dma_writes;
-	bool enabled; /* the guest set it up; reset and scrub end that, an image brings it */
+	bool enabled;				/* the guest set it up; reset and scrub end that, an image brings it */
 	void (*arrived)(struct fake_device *d); /* after each arc; may be NULL */
 	struct fake_vm *vm;
 	uint64_t dma_page; /* first of eight */

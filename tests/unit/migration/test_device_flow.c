@@ -122,29 +122,23 @@ static void migrate_and_look(uint32_t flags)
 static void full_devices_pass_the_states_of_qemu(void **state)
 {
 	static const char *const source[] = {
-		"(running, none, RUNNING)",			/* 1 */
-		"(running, setup, RUNNING)",
-		"(running, setup, PRE_COPY)",			/* 2 */
-		"(running, active, PRE_COPY)",			/* 3 */
-		"(running, device, PRE_COPY)",			/* vCPUs park */
-		"(finish-migrate, device, PRE_COPY)",
-		"(finish-migrate, device, PRE_COPY_P2P)",	/* 4 */
-		"(finish-migrate, device, STOP_COPY)",		/* 5, 6 */
+		"(running, none, RUNNING)",							/* 1 */
+		"(running, setup, RUNNING)", "(running, setup, PRE_COPY)",			/* 2 */
+		"(running, active, PRE_COPY)",							/* 3 */
+		"(running, device, PRE_COPY)",							/* vCPUs park */
+		"(finish-migrate, device, PRE_COPY)", "(finish-migrate, device, PRE_COPY_P2P)", /* 4 */
+		"(finish-migrate, device, STOP_COPY)",						/* 5, 6 */
 		"(postmigrate, device, STOP_COPY)",
-		"(postmigrate, device, STOP)",			/* scrubbed, before the attempt ends */
-		"(postmigrate, completed, STOP)",		/* 7, 8 */
+		"(postmigrate, device, STOP)",	  /* scrubbed, before the attempt ends */
+		"(postmigrate, completed, STOP)", /* 7, 8 */
 	};
 	static const char *const destination[] = {
-		"(inmigrate, none, RUNNING)",			/* 1 */
-		"(inmigrate, setup, RUNNING)",
-		"(inmigrate, active, RUNNING)",
-		"(inmigrate, active, RUNNING_P2P)",
-		"(inmigrate, active, STOP)",
-		"(inmigrate, active, RESUMING)",		/* 2, 3 */
-		"(inmigrate, active, STOP)",			/* validated, before the VM may start */
-		"(inmigrate, active, RUNNING_P2P)",		/* 4 */
-		"(inmigrate, active, RUNNING)",
-		"(running, completed, RUNNING)",		/* 5 */
+		"(inmigrate, none, RUNNING)", /* 1 */
+		"(inmigrate, setup, RUNNING)", "(inmigrate, active, RUNNING)", "(inmigrate, active, RUNNING_P2P)",
+		"(inmigrate, active, STOP)", "(inmigrate, active, RESUMING)", /* 2, 3 */
+		"(inmigrate, active, STOP)",				      /* validated, before the VM may start */
+		"(inmigrate, active, RUNNING_P2P)",			      /* 4 */
+		"(inmigrate, active, RUNNING)", "(running, completed, RUNNING)", /* 5 */
 	};
 
 	(void)state;
@@ -426,7 +420,9 @@ static struct rx_frame frame_of(uint8_t *bytes, uint32_t index, uint16_t kind, s
 	store_le32(bytes, index);
 	store_le16(bytes + 4, kind);
 	store_le16(bytes + 6, 0);
-	return (struct rx_frame){ .type = FRAME_DEVICE, .stream = LINK_STREAM_DEVICE(0), .bytes = bytes, .len_bytes = 8 + len };
+	return (struct rx_frame){
+		.type = FRAME_DEVICE, .stream = LINK_STREAM_DEVICE(0), .bytes = bytes, .len_bytes = 8 + len
+	};
 }
 
 static void frames_are_placed_in_their_order_once(void **state)
@@ -470,7 +466,8 @@ static void frames_are_placed_in_their_order_once(void **state)
 	assert_int_equal(device_stream_place(e, &f), ERR_OK);
 	assert_int_equal(e->devices.run[0].stream.index, 2);
 	assert_int_equal(e->devices.run[0].stream.image_bytes, 8);
-	(void)pair_until(&pair, pair_settled); /* what the source sends meanwhile has other indices: refused, VM stays */
+	(void)pair_until(
+		&pair, pair_settled); /* what the source sends meanwhile has other indices: refused, VM stays */
 	pair_assert_runs(&pair, 0);
 }
 
@@ -481,13 +478,18 @@ int main(void)
 		cmocka_unit_test(devices_without_pre_copy_stop_on_the_way),
 		cmocka_unit_test(devices_without_p2p_know_no_state_between),
 		cmocka_unit_test_setup_teardown(initial_bytes_are_there_before_the_vm_stops, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_reset_in_pre_copy_restarts_that_devices_stream_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_reset_in_pre_copy_restarts_that_devices_stream_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_while_the_rest_is_read_restarts_it_too, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_pause_in_pre_copy_opens_another_transfer_and_the_vm_moves, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_pause_in_pre_copy_opens_another_transfer_and_the_vm_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancel_ends_every_transfer, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_device_that_does_not_leave_pre_copy_is_reset_and_the_vm_goes_on, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_peer_that_does_not_become_quiet_keeps_all_from_stopping, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_destination_whose_device_was_reset_never_runs_the_vm, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_device_that_does_not_leave_pre_copy_is_reset_and_the_vm_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_peer_that_does_not_become_quiet_keeps_all_from_stopping, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_destination_whose_device_was_reset_never_runs_the_vm, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_blocked_device_is_named_before_anything_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(frames_are_placed_in_their_order_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(

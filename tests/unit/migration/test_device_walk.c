@@ -23,8 +23,8 @@ static const uint8_t arcs[4][18][2] = {
 	{ { R, ST }, { ST, R }, { ST, SC }, { SC, ST }, { ST, RS }, { RS, ST } },
 	{ { R, RP }, { RP, R }, { RP, ST }, { ST, RP }, { ST, SC }, { SC, ST }, { ST, RS }, { RS, ST } },
 	{ { R, ST }, { ST, R }, { ST, SC }, { SC, ST }, { ST, RS }, { RS, ST }, { R, PC }, { PC, R }, { PC, SC } },
-	{ { R, RP }, { RP, R }, { RP, ST }, { ST, RP }, { ST, SC }, { SC, ST }, { ST, RS }, { RS, ST }, { R, PC }, { PC, R },
-		{ PC, PP }, { PP, PC }, { PP, SC }, { PP, RP }, { RP, PP } },
+	{ { R, RP }, { RP, R }, { RP, ST }, { ST, RP }, { ST, SC }, { SC, ST }, { ST, RS }, { RS, ST }, { R, PC },
+		{ PC, R }, { PC, PP }, { PP, PC }, { PP, SC }, { PP, RP }, { RP, PP } },
 };
 static const uint32_t flags_of[4] = { 1, 3, 5, 7 };
 
@@ -174,7 +174,8 @@ static void sixty_four_pairs_in_four_sets_are_walked_as_vfio_says(void **state)
 			for (uint32_t to = 0; to < 8; to++) {
 				if (!offered(set, from)) {
 					assert_int_equal(device_plan_next(flags_of[set], (enum device_state)from,
-								 (enum device_state)to), DEVICE_ERROR);
+								 (enum device_state)to),
+						DEVICE_ERROR);
 					continue;
 				}
 				if (!offered(set, to)) {
@@ -186,7 +187,9 @@ static void sixty_four_pairs_in_four_sets_are_walked_as_vfio_says(void **state)
 				walk_one(set, from, to);
 				walked++;
 				refused += set == 3 && from != E && to != E && from != to &&
-							   best_way(set, from, to).hops == 0 ? 1 : 0;
+							   best_way(set, from, to).hops == 0
+						   ? 1
+						   : 0;
 			}
 		}
 	}
@@ -197,8 +200,14 @@ static void sixty_four_pairs_in_four_sets_are_walked_as_vfio_says(void **state)
 static void worked_paths_of_the_full_set(void **state)
 {
 	static const uint8_t paths[][6] = {
-		{ R, RP, ST, SC }, { R, RP, ST, RS }, { PC, R, RP, ST }, { PP, RP, ST, RS }, { PC, R, RP, ST, RS },
-		{ RS, ST, RP, R, PC }, { SC, ST, RP, R }, { ST, RP, PP },
+		{ R, RP, ST, SC },
+		{ R, RP, ST, RS },
+		{ PC, R, RP, ST },
+		{ PP, RP, ST, RS },
+		{ PC, R, RP, ST, RS },
+		{ RS, ST, RP, R, PC },
+		{ SC, ST, RP, R },
+		{ ST, RP, PP },
 	};
 
 	(void)state;
@@ -210,7 +219,8 @@ static void worked_paths_of_the_full_set(void **state)
 		}
 		for (uint32_t hop = 0; hop < last; hop++) {
 			assert_int_equal(device_plan_next(7, (enum device_state)paths[i][hop],
-						 (enum device_state)paths[i][last]), paths[i][hop + 1]);
+						 (enum device_state)paths[i][last]),
+				paths[i][hop + 1]);
 		}
 	}
 	assert_int_equal(device_plan_next(5, DEVICE_PRE_COPY, DEVICE_STOP_COPY), DEVICE_STOP_COPY);
