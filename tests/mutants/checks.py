@@ -75,7 +75,7 @@ class Check:
         flags = shlex.split(os.environ["MUTANTS_SANITIZE"]) if self.variant == "host" else []
         ends = ["-Wl,--wrap=handover_post"] if self.kind == "sim" else ["-lcmocka"]
         args = ["gcc", *flags, "-o", out, *objects, *self.objects(), "-Wl,--gc-sections", "-Wl,--start-group", *libs,
-                "-Wl,--end-group", *ends] + (["-Wl,--trace"] if trace else [])
+                "-Wl,--end-group", *ends] + (["-Wl,-t,-t"] if trace else [])
         done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COMPILE_S, check=False)
         if done.returncode != 0:
             raise BuildFailed(done.stdout.decode("utf-8", "replace")[-600:])
@@ -86,8 +86,7 @@ class Check:
         key = (self.program, self.variant)
         if key not in self.members_cache:
             said = self.link([], str(BUILD / "probe"), trace=True)
-            own = {o.split("/obj/")[1] for o in self.objects()}
-            self.members_cache[key] = own | set(re.findall(r"\(([^)]+\.o)\)", said))
+            self.members_cache[key] = set(re.findall(r"\b(\w+\.o)\b", said))
         files = INCLUDED_BY.get(path, [path])
         return any(os.path.basename(f)[:-2] + ".o" in self.members_cache[key] for f in files)
 

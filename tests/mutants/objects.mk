@@ -2,8 +2,12 @@
 #
 # Mutants: the code broken on purpose, below build/mutants, and the checks that must notice.
 
-mutants-units := $(filter tests/unit/migration/% tests/unit/session/% tests/unit/vm/% tests/unit/drivers/% tests/unit/net/%,$(unit-tests))
-mutants-progs := $(addprefix $(B)/host/,$(mutants-units) $(net-tests)) $(addprefix $(B)/host-fast/,$(mutants-units)) $(B)/host-fast/$(SIM)
+mutants-units := $(filter tests/unit/migration/% tests/unit/session/%,$(unit-tests)) tests/unit/net/test_tls_port
+mutants-units += tests/unit/vm/test_dirty_log tests/unit/vm/test_stage2
+mutants-units += $(filter tests/unit/drivers/test_smmuv3%,$(unit-tests))
+# Long ones run without sanitizers: what tests/mutants names as "fast" and "sim".
+mutants-fast := $(addprefix tests/unit/migration/,test_failures test_godwit) $(addprefix tests/unit/session/,test_faults test_handshake)
+mutants-progs := $(addprefix $(B)/host/,$(mutants-units) $(net-tests)) $(addprefix $(B)/host-fast/,$(mutants-fast) $(SIM))
 
 mutants: export MUTANTS_CFLAGS = $(CFLAGS-common)
 mutants: export MUTANTS_CFLAGS_PACKAGES = $(CFLAGS-packages)

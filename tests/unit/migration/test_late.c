@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/bitmap.h"
+#include "core/base/bytes.h"
 #include "tests/unit/migration/pair.h"
 
 #define ALPHA 0u
@@ -200,6 +201,7 @@ static void nothing_of_a_dead_attempt_moves_a_source(void **state)
 	(void)state;
 	pair_init(&pair, false);
 	pair_migrate(&pair, ALPHA);
+	assert_true(pair.node[BETA].vm.time_added_ns > 0); /* the guest's clock went on over the blackout */
 	for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		m = message(ALPHA, types[i]);
 		hear(ALPHA, &m);
@@ -217,6 +219,26 @@ static void ready_before_everything_was_sent_gives_the_vm_back(void **state)
 	begin_until(false, alpha_held);
 	assert_int_not_equal(engine_of(ALPHA)->src.phase, SRC_READY);
 	m = message(ALPHA, CTRL_READY);
+	hear(ALPHA, &m);
+	assert_int_equal(engine_of(ALPHA)->owner, OWNER_OWN);
+	assert_true(pair_until(&pair, pair_settled));
+	pair_assert_runs(&pair, ALPHA);
+	pair_free(&pair);
+}
+
+static bool alpha_waits_for_ready(const struct pair *p)
+{
+	return p->node[ALPHA].engine.owner == OWNER_HELD && p->node[ALPHA].engine.src.phase == SRC_READY;
+}
+
+static void ready_with_another_digest_gives_the_vm_back(void **state)
+{
+	struct ctrl m;
+
+	(void)state;
+	begin_until(false, alpha_waits_for_ready);
+	m = message(ALPHA, CTRL_READY);
+	m.digest[0] ^= 1;
 	hear(ALPHA, &m);
 	assert_int_equal(engine_of(ALPHA)->owner, OWNER_OWN);
 	assert_true(pair_until(&pair, pair_settled));
@@ -272,6 +294,29 @@ static void a_page_that_never_came_is_told_and_not_ready(void **state)
 	assert_non_null(strstr(e->error_desc, "never came"));
 	pair_assert_runs(&pair, ALPHA);
 	pair_assert_empty(&pair, BETA);
+	pair_free(&pair);
+}
+
+static void a_page_that_became_zero_is_zero(void **state)
+{
+	struct vm vm = fake_vm(&pair.node[ALPHA].vm);
+	static uint64_t received[ENGINE_BITMAP_WORDS(FAKE_VM_PAGES)];
+	static struct ram_rx rx;
+	uint8_t frame[4 + 8];
+	char reason[REASON_BYTES];
+	uint8_t *page;
+
+	(void)state;
+	pair_init(&pair, false);
+	assert_int_equal(vm.ops->page_borrow(vm.ctx, 7, PAGE_WRITE, &page), ERR_OK);
+	page[PAGE_BYTES - 1] = 1;
+	vm.ops->page_return(vm.ctx, 7, PAGE_WRITE);
+	store_le32(frame, 1);
+	store_le64(frame + 4, 7 | RAM_ENTRY_ZERO);
+	ram_rx_start(&rx, received, FAKE_VM_PAGES, 1);
+	assert_int_equal(ram_rx_place(&rx, &vm, 0, frame, sizeof(frame), reason), ERR_OK);
+	assert_int_equal(rx.received_count, 1);
+	assert_true(page_is_zero(page));
 	pair_free(&pair);
 }
 
@@ -446,9 +491,11 @@ int main(void)
 		cmocka_unit_test(a_record_answers_for_its_own_attempt_only),
 		cmocka_unit_test(nothing_of_a_dead_attempt_moves_a_source),
 		cmocka_unit_test(ready_before_everything_was_sent_gives_the_vm_back),
+		cmocka_unit_test(ready_with_another_digest_gives_the_vm_back),
 		cmocka_unit_test(no_commit_is_sent_before_ready_came),
 		cmocka_unit_test(retired_counts_after_running_only),
 		cmocka_unit_test(a_page_that_never_came_is_told_and_not_ready),
+		cmocka_unit_test(a_page_that_became_zero_is_zero),
 		cmocka_unit_test(no_frame_is_placed_after_the_totals_of_its_stream),
 		cmocka_unit_test(a_store_of_an_earlier_attempt_does_not_count),
 		cmocka_unit_test(no_attempt_begins_without_a_boot_number),

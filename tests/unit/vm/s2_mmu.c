@@ -14,7 +14,7 @@ void mmu_init(struct mmu *m, struct s2_table *s2, uint64_t base, bool hafdbs)
 
 static void publish(void *ctx)
 {
-	(void)ctx;
+	((struct mmu *)ctx)->published = true;
 }
 
 static void invalidate(void *ctx, uint64_t ipa, uint64_t page_count)
@@ -22,6 +22,7 @@ static void invalidate(void *ctx, uint64_t ipa, uint64_t page_count)
 	struct mmu *m = ctx;
 
 	m->invalidations++;
+	m->unpublished += m->published ? 0 : 1;
 	for (uint64_t i = 0; i < page_count; i++) {
 		uint64_t page = (ipa - m->base) / PAGE_BYTES + i;
 
@@ -36,6 +37,7 @@ static void complete(void *ctx)
 	struct mmu *m = ctx;
 
 	m->completions++;
+	m->published = false;
 	for (uint32_t i = 0; i < MMU_TLB_ENTRIES; i++) {
 		if (m->tlb[i].combined_only) {
 			m->tlb[i].valid = false;
@@ -46,6 +48,7 @@ static void complete(void *ctx)
 
 static void invalidate_local(void *ctx, uint64_t ipa)
 {
+	publish(ctx); /* a barrier of its own */
 	invalidate(ctx, ipa, 1);
 	complete(ctx);
 }

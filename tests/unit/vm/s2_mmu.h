@@ -27,6 +27,8 @@ struct mmu {
 	} tlb[MMU_TLB_ENTRIES]; /* by page from base */
 	uint64_t base;
 	uint32_t completions, invalidations;
+	bool published;	      /* since the last completion */
+	uint32_t unpublished; /* invalidations with no barrier before them */
 };
 
 extern const struct s2_ops mmu_ops;
