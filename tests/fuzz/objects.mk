@@ -2,10 +2,11 @@
 #
 # Fuzzing by libFuzzer (clang): one program for each hostile surface; docs/threat-model.md says which.
 
-fuzz-targets := wire incoming outgoing migration tls records guest devices
+fuzz-targets := wire incoming outgoing migration tls records guest devices e1000e
 
 fuzz-host-src := tests/fuzz/program.c tests/fuzz/host.c tests/fuzz/puppet.c
 tests/fuzz/fuzz_guest-src := tests/fuzz/fuzz_guest.c tests/fuzz/program.c
+tests/fuzz/fuzz_e1000e-src := tests/fuzz/fuzz_e1000e.c tests/fuzz/program.c
 tests/fuzz/fuzz_devices-src := tests/fuzz/fuzz_devices.c tests/fuzz/program.c
 tests/fuzz/fuzz_migration-src := tests/fuzz/fuzz_migration.c $(fuzz-host-src)
 tests/fuzz/fuzz_tls-src := tests/fuzz/fuzz_tls.c tests/fuzz/program.c
