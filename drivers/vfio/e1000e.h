@@ -161,6 +161,12 @@ struct e1000e_log {
 	uint32_t posted[E1000E_QUEUES][E1000E_RING_MAX][2];
 };
 
+/** MDIC or EERD after an access of the driver's own: what it was before, as long as the guest has not used it. */
+struct e1000e_access {
+	bool ours;
+	uint32_t left, was;
+};
+
 struct e1000e_counts {
 	uint64_t trapped, doorbells, contexts;
 };
@@ -195,6 +201,7 @@ struct e1000e {
 	struct e1000e_counts counts;
 	uint32_t stop_us, load_us; /* longest seen */
 
+	struct e1000e_access mdic, eerd;
 	uint64_t precopy_begun_us;
 	uint8_t image[E1000E_IMAGE_BYTES];
 	uint32_t image_len, image_at;

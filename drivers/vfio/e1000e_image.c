@@ -35,8 +35,19 @@ struct image_ident e1000e_ident(const struct e1000e *e)
 
 /* ---- save ---- */
 
-/** The guest may be in the middle of an access by MDIC or EERD: what it waits for is there again. */
-static void accesses_redo(const struct e1000e *e, uint32_t mdic, uint32_t eerd)
+/** MDIC or EERD as the guest has it. */
+static uint32_t access_read(const struct e1000e *e, const struct e1000e_access *a, uint32_t offset)
+{
+	uint32_t value = e1000e_reg(e, offset);
+
+	return a->ours && value == a->left ? a->was : value;
+}
+
+/**
+ * After accesses of our own: the guest may be in the middle of one, and what it waits for is there again. A register it has not used
+ * since a reset cannot be put back; that it was so is remembered.
+ */
+static void accesses_redo(struct e1000e *e, uint32_t mdic, uint32_t eerd)
 {
 	uint32_t ignored;
 
@@ -47,11 +58,13 @@ static void accesses_redo(const struct e1000e *e, uint32_t mdic, uint32_t eerd)
 	if ((eerd & E1000E_EERD_DONE) != 0) {
 		(void)!e1000e_eeprom_read(e, FIELD_GET(E1000E_EERD_ADDR, eerd), &ignored);
 	}
+	e->mdic = (struct e1000e_access){ .ours = true, .left = e1000e_reg(e, E1000E_MDIC), .was = mdic };
+	e->eerd = (struct e1000e_access){ .ours = true, .left = e1000e_reg(e, E1000E_EERD), .was = eerd };
 }
 
-static void eeprom_save(const struct e1000e *e, uint8_t *out)
+static void eeprom_save(struct e1000e *e, uint8_t *out)
 {
-	uint32_t mdic = e1000e_reg(e, E1000E_MDIC), eerd = e1000e_reg(e, E1000E_EERD);
+	uint32_t mdic = access_read(e, &e->mdic, E1000E_MDIC), eerd = access_read(e, &e->eerd, E1000E_EERD);
 
 	for (uint32_t i = 0; i < E1000E_EEPROM_WORDS; i++) {
 		uint32_t value = 0;
@@ -157,7 +170,7 @@ enum err e1000e_image_begin(struct e1000e *e)
 enum err e1000e_image_save(struct e1000e *e)
 {
 	struct writer w = writer_over(e->image, sizeof(e->image));
-	uint32_t mdic = e1000e_reg(e, E1000E_MDIC), eerd = e1000e_reg(e, E1000E_EERD);
+	uint32_t mdic = access_read(e, &e->mdic, E1000E_MDIC), eerd = access_read(e, &e->eerd, E1000E_EERD);
 	uint32_t stats[E1000E_STATS_COUNT];
 	uint8_t registers[E1000E_REGISTERS_BYTES];
 	uint8_t causes[E1000E_CAUSES_BYTES];

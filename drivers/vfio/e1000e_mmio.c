@@ -28,6 +28,8 @@ enum err e1000e_traps_update(struct e1000e *e)
 			e->context[q] = (struct e1000e_context){ .state = E1000E_CONTEXT_UNKNOWN };
 		}
 		e->tidv_known = false;
+		e->mdic.ours = false;
+		e->eerd.ours = false;
 	}
 	e->tracking = track;
 	return ERR_OK;
@@ -189,6 +191,8 @@ static void guest_reset(struct e1000e *e, uint32_t value)
 	e->carries = false;
 	e->tidv_known = true;
 	e->tidv = 0;
+	e->mdic.ours = false;
+	e->eerd.ours = false;
 	if (e->held.dma) {
 		e->held.rctl = e1000e_reg(e, E1000E_RCTL);
 		e->held.tctl = e1000e_reg(e, E1000E_TCTL);
@@ -252,6 +256,8 @@ static void register_write(struct e1000e *e, uint32_t offset, uint32_t value)
 			e->tidv = value & E1000E_DELAY_TIME;
 			e->tidv_known = true;
 		}
+		e->mdic.ours &= at != E1000E_MDIC;
+		e->eerd.ours &= at != E1000E_EERD;
 		e1000e_reg_set(e, offset, value);
 		if (changes_rings(at)) {
 			arm(e);
