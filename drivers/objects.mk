@@ -18,6 +18,7 @@ driver-src += drivers/vfio/edu_mmio.c
 driver-src += drivers/vfio/image.c
 driver-src += drivers/fw_cfg/fw_cfg.c
 driver-src += drivers/pl031/pl031.c
+driver-src += drivers/cfi_flash/cfi_flash.c
 driver-src += drivers/virtio_mmio/virtio_mmio.c
 driver-src += drivers/virtio_mmio/virtq.c
 driver-src += drivers/virtio_net/virtio_net.c

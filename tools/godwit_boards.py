@@ -16,10 +16,12 @@ import selectors
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 QEMU = os.environ.get("GODWIT_QEMU", "qemu-system-aarch64")
@@ -102,6 +104,32 @@ def standing_still(reports):
     """Counters that did not move between the first and the last of these reports: the names."""
     first, last = reports[0], reports[-1]
     return [field for field in COUNTER_FIELDS if last.get(field, 0) <= first.get(field, 0)]
+
+
+# ---- owner marks ----
+
+FLASH_BYTES = 64 * 1024 * 1024		# QEMU wants the whole flash
+FLASH_BLOCK_BYTES = 256 * 1024
+MARK_RECORD = struct.Struct("<4sHHQHHQQQI4sHH64s32sII")		# docs/wire-format.md, 11
+MARK_KINDS = ("none", "home", "in-doubt", "away")
+
+
+def read_mark(path):
+    """The owner mark in a flash file as a dict, or None where neither record is whole."""
+    newest = None
+    with path.open("rb") as file:
+        for block in range(2):
+            file.seek(block * FLASH_BLOCK_BYTES)
+            data = file.read(MARK_RECORD.size)
+            (magic, form, size, sequence, kind, source, gen, attempt, _boot, number, address, port, _, peer, vm, _,
+             crc) = MARK_RECORD.unpack(data)
+            if (magic, form, size) != (b"GWMK", 1, len(data)) or crc != zlib.crc32(data[:-4]):
+                continue
+            if newest is None or sequence > newest["sequence"]:
+                newest = {"block": block, "sequence": sequence, "kind": MARK_KINDS[kind], "source": bool(source), "gen": gen,
+                          "attempt": attempt, "number": number, "vm": vm.rstrip(b"\0").decode(),
+                          "peer": peer.rstrip(b"\0").decode(), "address": f"{'.'.join(map(str, address))}:{port}"}
+    return newest
 
 
 # ---- lines from a socket ----
@@ -519,10 +547,11 @@ class Board:
       ram_mib, vcpus   shape of the slot
       shared_ram  False: no file behind the RAM
       guest       image; with cmdline it is booted as Linux is, initrd: its initramfs
+      flash       True: a second flash that keeps the owner mark over restart()
     """
 
     def __init__(self, lab, name, number, autostart=False, cpu=CPU_MAX, pki=None, cert=None, config=None, edus=1,
-                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False, nic=None):
+                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False, flash=False):
         self.lab, self.name, self.number = lab, name, number
         self.address = f"10.7.0.{number}"
         self.shared_ram = shared_ram
@@ -541,6 +570,11 @@ class Board:
             "host.id": name, "net.ip": self.address, "net.mask": "255.255.255.0", "slot.name": "flight",
             "slot.ram-mib": ram_mib, "slot.vcpus": vcpus, "autostart": int(autostart),
         }
+        self.flash_path = lab.directory / f"{name}.flash" if flash else None
+        if flash:
+            self.settings["mark.flash"] = 1
+            with self.flash_path.open("wb") as file:
+                file.truncate(FLASH_BYTES)
         self.settings.update(config or {})
         self.files = {
             "guest": pathlib.Path(guest or ROOT / "build" / "guest" / "flight.bin"),
@@ -570,6 +604,8 @@ class Board:
         if self.shared_ram:
             args += ["-object", f"memory-backend-file,id=ram0,size={BOARD_RAM_MIB}M,mem-path={self.ram_path},share=on",
                      "-machine", "memory-backend=ram0"]
+        if self.flash_path is not None:
+            args += ["-drive", f"if=pflash,unit=1,format=raw,file={self.flash_path}"]
         for channel in ("console", "qmp"):
             args += ["-chardev", f"socket,id={channel},path={folder / self.name}-{channel}.sock,"
                      f"logfile={self.lab.logs / self.name}-{channel}.log", "-serial", f"chardev:{channel}"]
@@ -645,6 +681,22 @@ class Board:
         if self.alive():
             self.process.kill()
             self.process.wait(QUIT_TIMEOUT_S)
+
+    def restart(self, negotiate=True):
+        """Power loss and, with the same files and flash, power again. negotiate False: it may not come up."""
+        self.kill()
+        with self.condition:	# the reader of the old console is done
+            if not self.condition.wait_for(lambda: self.console_closed, QUIT_TIMEOUT_S):
+                raise BoardError(f"{self.name}: the console does not end")
+            self.console_closed = False
+        self.qmp.close()
+        self.console.close()
+        self.start()
+        return self.negotiate() if negotiate else self
+
+    def owner_mark(self):
+        """What the flash says, read from outside; None without a whole record."""
+        return read_mark(self.flash_path)
 
     def close(self):
         if self.closed:

@@ -46,6 +46,7 @@ static const struct key keys[] = {
 	NUMBER("slot.vcpus", slot_vcpus, 1, VCPU_COUNT_MAX, 1),
 	NUMBER("slot.device", slot_devices, 0, SLOT_DEVICES_MAX, 1),
 	FLAG("autostart", autostart),
+	FLAG("mark.flash", mark_flash),
 	TEXT("selftest", selftest),
 	TEXT("dirty-log", dirty_log),
 	TEXT("dma-log", dma_log),

@@ -27,6 +27,7 @@ struct board_config {
 	uint32_t slot_vcpus;		/* slot.vcpus, 1 .. VCPU_COUNT_MAX */
 	uint32_t slot_devices;		/* slot.device, n: the functions at 0000:00:01.0 to n belong to the slot, those known by their IDs */
 	bool autostart;			/* autostart, 1: this host owns the VM and starts it */
+	bool mark_flash;		/* mark.flash, 1: the second flash keeps the owner mark */
 	char selftest[CONFIG_SELFTEST_MAX]; /* selftest: empty, or the name of a board test */
 	char dirty_log[CONFIG_SELFTEST_MAX]; /* dirty-log: auto, write-protect */
 	char dma_log[CONFIG_SELFTEST_MAX];   /* dma-log: auto, or a name of core/vm/dma_policy.h */

@@ -90,6 +90,8 @@ static void give_device(void)
 
 void boot_primary(uint64_t dtb_pa)
 {
+	bool owns = false;
+
 	core_init_first();
 	pl011_init(&console_uart, board.uart_console_base);
 	console_init(console_uart_write, &console_uart);
@@ -109,7 +111,10 @@ void boot_primary(uint64_t dtb_pa)
 	slot0.pci_ctx = &passthrough;
 	must("slot", slot_init(&slot0, &config, &facts, &gic));
 	give_device();
-	if (config.autostart) {
+	if (config.mark_flash) {
+		must("owner mark in the second flash", service_mark_open(config.slot_name, &owns));
+	}
+	if (config.autostart || owns) {
 		must("guest", guest_load(&slot0, &facts));
 		vm_owner_set(&slot0.vm, OWNER_OWN);
 	}

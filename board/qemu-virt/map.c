@@ -10,6 +10,7 @@ const struct board board = {
 	.ram_base = 0x40000000ull,
 	.guest_ram_base = 0x50000000ull,
 	.device = {
+		{ 0x04000000ull, 0x00200000ull },	/* second flash: the blocks of the owner mark */
 		{ 0x08000000ull, 0x01000000ull },	/* GICD, ITS, GICR */
 		{ 0x09000000ull, 0x00200000ull },	/* UARTs, RTC, fw_cfg, SMMU */
 		{ 0x0A000000ull, 0x00004000ull },	/* virtio-mmio */

@@ -8,6 +8,7 @@
 #include "board/qemu-virt/guest.h"
 #include "board/qemu-virt/machine.h"
 #include "board/qemu-virt/map.h"
+#include "board/qemu-virt/mark_flash.h"
 #include "board/qemu-virt/serial.h"
 #include "core/base/assert.h"
 #include "core/base/bits.h"
@@ -38,7 +39,8 @@ static struct gw gw;
 static struct transport transport;
 static bool has_transport;
 static struct tls_port tls_port;
-static struct device devices[SLOT_DEVICES_MAX];
+static struct device device;
+static struct mark_flash marks;
 static uint64_t bitmap[GW_BITMAP_WORDS(SLOT_PAGES_MAX)];
 static uint8_t ca_der[CREDENTIAL_BYTES], cert_der[CREDENTIAL_BYTES], key_der[CREDENTIAL_BYTES];
 
@@ -97,7 +99,39 @@ static void host_quit(void *ctx)
 	quitting = true;
 }
 
-/* This board has no storage for the owner mark: docs/handover.md says what that means. */
+static enum err host_mark_load(void *ctx, const char *vm, struct owner_mark *out)
+{
+	(void)ctx;
+	(void)vm; /* mark_flash_open() has looked */
+	*out = marks.mark;
+	return ERR_OK;
+}
+
+static enum err host_mark_store_begin(void *ctx, const char *vm, const struct owner_mark *mark)
+{
+	(void)ctx;
+	return mark_flash_begin(&marks, vm, mark, timer_now_us());
+}
+
+static enum err host_mark_store_poll(void *ctx, const char *vm)
+{
+	(void)ctx;
+	(void)vm;
+	return mark_flash_poll(&marks, timer_now_us());
+}
+
+static const struct host_ops host_ops_marked = {
+	.time_us = host_time_us,
+	.time_ns = host_time_ns,
+	.log = host_log,
+	.random = host_random,
+	.mark_load = host_mark_load,
+	.mark_store_begin = host_mark_store_begin,
+	.mark_store_poll = host_mark_store_poll,
+	.quit = host_quit,
+};
+
+/* Without storage for the owner mark: docs/handover.md says what that means. */
 static const struct host_ops host_ops = {
 	.time_us = host_time_us,
 	.time_ns = host_time_ns,
@@ -162,16 +196,36 @@ static struct tls tls_init(void)
 	return tls_port_tls(&tls_port);
 }
 
+/** Home, or in doubt about a migration of its own that the peer may decline. */
+static bool mark_may_own(void)
+{
+	return marks.mark.kind == MARK_HOME || (marks.mark.kind == MARK_IN_DOUBT && marks.mark.source);
+}
+
+enum err service_mark_open(const char *vm, bool *own)
+{
+	static const char *const words[] = { [MARK_NONE] = "none", [MARK_HOME] = "home", [MARK_IN_DOUBT] = "in-doubt",
+		[MARK_AWAY] = "away" };
+	enum err err = mark_flash_open(&marks, MAP_FLASH1, vm);
+
+	if (err == ERR_OK) {
+		console_line("godwit: owner mark in flash: %s, gen %llu", words[marks.mark.kind],
+			(unsigned long long)marks.mark.gen);
+	}
+	*own = mark_may_own();
+	return err;
+}
+
 enum err service_init(const struct service_config *config)
 {
 	struct gw_config g = {
 		.slot = config->board->slot_name,
-		.host = { .ops = &host_ops },
+		.host = { .ops = config->board->mark_flash ? &host_ops_marked : &host_ops },
 		.seal = seal_port_ops(),
 		.bitmap = bitmap,
 		.bitmap_words = ARRAY_SIZE(bitmap),
 		.own = config->board->autostart,
-		.autostart = config->board->autostart,
+		.autostart = config->board->autostart || mark_may_own(),
 	};
 	char reason[REASON_BYTES];
 	enum err err;

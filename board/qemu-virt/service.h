@@ -22,6 +22,12 @@ struct service_config {
 	struct pl011 *console;
 };
 
+/**
+ * Before service_init(), on a board configured with mark.flash: read the owner mark of that VM. *own: this host may find itself
+ * the owner, so the guest has to be there. An error means that nothing may start here: no flash, a mark that cannot be read, or
+ * another VM's.
+ */
+MUST_CHECK enum err service_mark_open(const char *vm, bool *own);
 /** Network, credentials, engine. What is missing is logged; only a machine without an engine is an error. */
 MUST_CHECK enum err service_init(const struct service_config *config);
 _Noreturn void service_run(void);

@@ -23,10 +23,10 @@ static void every_key_is_read(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&c,
-				 "# board one\nhost.id=alpha\nnet.ip=10.0.0.1\nnet.mask=255.255.0.0\n\nslot.name=web\n"
-				 "slot.ram-mib=32\nslot.vcpus=1\nslot.device=0\nautostart=1\nselftest=smmu",
-				 reason),
-		ERR_OK);
+			       "# board one\nhost.id=alpha\nnet.ip=10.0.0.1\nnet.mask=255.255.0.0\n\nslot.name=web\n"
+			       "slot.ram-mib=32\nslot.vcpus=1\nslot.device=0\nautostart=1\nmark.flash=1\nselftest=smmu",
+			       reason),
+			 ERR_OK);
 	assert_string_equal(c.host_id, "alpha");
 	assert_memory_equal(c.ip, ip, 4);
 	assert_memory_equal(c.mask, mask, 4);
@@ -35,6 +35,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.slot_vcpus, 1);
 	assert_int_equal(c.slot_devices, 0);
 	assert_true(c.autostart);
+	assert_true(c.mark_flash);
 	assert_string_equal(c.selftest, "smmu");
 }
 
