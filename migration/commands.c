@@ -243,9 +243,11 @@ static enum err resolve_event(
 	case RESOLVE_DISCARD:
 		*event = HANDOVER_EV_DISCARD;
 		if (e->owner == OWNER_READY && !how->force) {
-			return refuse(reason, ERR_REFUSED,
-				"this may be the last image: ask the source (query-migrate there), then repeat with "
-				"force");
+			*event = HANDOVER_EV_ASK; /* the source first: this may be the last image */
+			return e->connected && !e->dst.only ? ERR_OK
+							    : refuse(reason, ERR_REFUSED,
+								      "this may be the last image, and the source cannot tell: "
+								      "look there (query-migrate), then repeat with force");
 		}
 		if (e->owner == OWNER_GONE && !e->alive) {
 			return refuse(reason, ERR_BAD_STATE, "nothing is left to discard");
@@ -305,7 +307,7 @@ enum err engine_resolve(struct engine *e, const struct resolve *how, char *reaso
 		e->src.peer_unknown = false;
 		e->src.ask_until_us = engine_now(e) + ENGINE_ASK_US;
 		e->src.backoff_us = ENGINE_BACKOFF_MIN_US;
-	} else if (e->owner != OWNER_TAKEN) {
+	} else if (e->owner != OWNER_TAKEN && event != HANDOVER_EV_ASK) {
 		engine_set_error(e, "resolved by the operator: %s", handover_event_name(event));
 	}
 	if (e->owner != OWNER_UNKNOWN) {

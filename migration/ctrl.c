@@ -31,6 +31,7 @@ static const struct {
 	[CTRL_STATUS - CTRL_FIRST] = { "STATUS", 0 },
 	[CTRL_UNKNOWN - CTRL_FIRST] = { "UNKNOWN", 0 },
 	[CTRL_SWITCHOVER_ACK - CTRL_FIRST] = { "SWITCHOVER_ACK", HAS_TIME },
+	[CTRL_KEPT - CTRL_FIRST] = { "KEPT", 0 },
 };
 
 size_t ctrl_encode(const struct ctrl *m, uint8_t out[CTRL_BYTES_MAX])

@@ -41,6 +41,7 @@ enum ctrl_type {
 	CTRL_STATUS,
 	CTRL_UNKNOWN,
 	CTRL_SWITCHOVER_ACK,
+	CTRL_KEPT,
 	CTRL_END,
 };
 

@@ -38,6 +38,8 @@ static void load_begin(struct engine *e)
 	dst->finalise_begun = false;
 	dst->started = false;
 	dst->hold = false;
+	dst->discard = false;
+	dst->only = false;
 	dst->totals_seen = 0;
 	dst->queued = 0;
 	dst->begun_us = engine_now(e);
@@ -137,6 +139,14 @@ void destination_action(struct engine *e, enum handover_action action)
 		break;
 	case HANDOVER_DO_SEND_UNKNOWN:
 		engine_send(e, CTRL_UNKNOWN, NULL);
+		break;
+	case HANDOVER_DO_SEND_STATUS:
+		e->dst.discard = true;
+		engine_send(e, CTRL_STATUS, NULL);
+		break;
+	case HANDOVER_DO_TELL_OPERATOR:
+		e->dst.discard = false;
+		e->dst.only |= e->owner == OWNER_READY;
 		break;
 	case HANDOVER_DO_START_VM:
 		start_vm(e);
@@ -386,6 +396,14 @@ static void on_current(struct engine *e, const struct ctrl *m)
 	case CTRL_RETIRED:
 		on_retired(e);
 		break;
+	case CTRL_KEPT:
+		if (e->dst.discard) {
+			destination_fail(e, HANDOVER_EV_KEPT, "discarded by the operator: the source has the VM");
+		}
+		break;
+	case CTRL_UNKNOWN:
+		(void)engine_post(e, HANDOVER_DST, HANDOVER_EV_UNKNOWN);
+		break;
 	default:
 		engine_log(e, LOG_WARN, "hand-over: %s is not for a destination", ctrl_name(m->type));
 		break;
@@ -437,6 +455,7 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 		return;
 	}
 	e->connected = false;
+	e->dst.discard = false;
 	e->outbox_count = 0;
 	receive_drop(e);
 	if (e->dst.phase == DST_CLEAN) {
@@ -456,6 +475,7 @@ static void on_lost(struct engine *e, const struct link_event *ev)
 static void on_resumed(struct engine *e, const struct link_event *ev)
 {
 	receive_drop(e);
+	e->dst.discard = false; /* an answer to it is lost */
 	e->connected = true;
 	e->closing = CLOSE_NONE;
 	e->outbox_count = 0;

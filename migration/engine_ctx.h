@@ -170,6 +170,8 @@ struct destination {
 	struct scrub scrub;
 	bool started; /* RUNNING may be said */
 	bool hold;    /* started only by cont */
+	bool discard; /* without force: the source is asked first */
+	bool only;    /* the source has answered that it has no image */
 	uint8_t digest[HASH_BYTES];
 	uint64_t hash_page;
 	struct hash_state ram_hash;

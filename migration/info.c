@@ -111,7 +111,12 @@ static void next_action(const struct engine *e, char *out)
 		}
 		break;
 	case OWNER_READY:
-		if (!e->connected) {
+		if (e->dst.only) {
+			fmt(out, REASON_BYTES,
+				"%s restarted and has no image: this is the only one: x-migrate-resolve take (all-fenced), or "
+				"discard with force",
+				e->peer);
+		} else if (!e->connected) {
 			fmt(out, REASON_BYTES,
 				"restore the link to %s; only if it is off for good: x-migrate-resolve take "
 				"(all-fenced) "

@@ -131,6 +131,12 @@ void source_action(struct engine *e, enum handover_action action)
 		e->src.deadline_us = now + (e->owner == OWNER_GONE ? ENGINE_GONE_US : ENGINE_GIVEN_US);
 		engine_send(e, CTRL_STATUS, NULL);
 		break;
+	case HANDOVER_DO_SEND_KEPT:
+		engine_send(e, CTRL_KEPT, NULL);
+		break;
+	case HANDOVER_DO_SEND_UNKNOWN:
+		engine_send(e, CTRL_UNKNOWN, NULL);
+		break;
 	case HANDOVER_DO_SEND_RETIRED:
 		e->src.deadline_us = now + ENGINE_GONE_US;
 		engine_send(e, CTRL_RETIRED, NULL);
@@ -316,6 +322,9 @@ static void on_message(struct engine *e, const struct link_event *ev)
 		break;
 	case CTRL_READY:
 		on_ready(e, m);
+		break;
+	case CTRL_STATUS:
+		(void)engine_post(e, HANDOVER_SRC, HANDOVER_EV_STATUS);
 		break;
 	case CTRL_TAKEN:
 		on_taken(e);

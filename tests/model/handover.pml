@@ -164,6 +164,7 @@ end:	do
 	STEP(CAN_FORGET, operate(H, 0, OP_FORGET))
 	STEP(CAN_EMPTY, operate(H, cur_of(H), OP_EMPTY))
 	STEP(CAN_ASK, operate(H, cur_of(H), OP_ASK))
+	STEP(CAN_ASK_DISCARD, operate(H, 1, OP_ASK_DISCARD))
 	STEP(CAN_DISCARD_1, operate(H, 1, OP_DISCARD))
 	STEP(CAN_TAKE_VM_1, operate(H, 1, OP_TAKE))
 #if NATT > 1

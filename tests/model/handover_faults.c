@@ -250,8 +250,8 @@ static int unstarted(int h)
 
 static void operate(int h, int a, int op)
 {
-	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard",
-		"take", "discard (what is left of a VM that is gone)", "ask" };
+	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard", "take",
+		"discard (what is left of a VM that is gone)", "ask", "discard (the source is asked)" };
 
 	now.ops -= now.ops > 0;
 	now.resolved |= op == OP_TAKE_BACK || op == OP_TAKE || op == OP_DISCARD || op == OP_EMPTY || op == OP_FORGET;
@@ -283,6 +283,10 @@ static void operate(int h, int a, int op)
 	case OP_EMPTY:
 		CONN(a, now.esrc[a]) = CUT;
 		post_src(h, a, EV_DISCARD);
+		break;
+	case OP_ASK_DISCARD:
+		now.resolved = 1;
+		post_dst(h, a, EV_ASK);
 		break;
 	case OP_ASK:
 		now.told[h] = 0;

@@ -47,6 +47,17 @@ static void question(int h, int a, int event)
 	}
 }
 
+/* A discard without force: the image goes, and the source has said that it has one. */
+static void kept(int h, int a)
+{
+	int src = now.asrc[a];
+
+	if (now.rec[a] == READY && now.cur[src] == a && (now.s[src] == HELD || now.s[src] == GIVEN) && !now.image[src]) {
+		broken(IMAGE_KEPT);
+	}
+	post_dst(h, a, EV_KEPT);
+}
+
 static void to_destination(int h, int a, int type)
 {
 	switch (type) {
@@ -75,6 +86,16 @@ static void to_destination(int h, int a, int type)
 	case M_STATUS:
 		question(h, a, EV_STATUS);
 		break;
+	case M_KEPT:
+		if (now.flags[a] & DISCARD_ASKED) {
+			kept(h, a);
+		}
+		break;
+	case M_UNKNOWN:
+		if (now.rec[a] != NONE) {
+			post_dst(h, a, EV_UNKNOWN);
+		}
+		break;
 	case M_RETIRED:
 		if (now.rec[a] == NONE && now.agen[a] <= now.took[h]) {
 			post_from(DST, h, a, NONE, EV_RETIRED);
@@ -96,7 +117,8 @@ static void take_as_destination(int h, int a, int e, int type)
 		return;
 	}
 	if (e > now.edst[a] && (type == M_RESUME || type == M_ABORT || type == M_STATUS)) {
-		now.edst[a] = (uchar)e; /* fence the older ones, then answer */
+		now.flags[a] &= (uchar)~DISCARD_ASKED;
+		now.edst[a] = (uchar)e;		/* fence the older ones, then answer */
 		now.gdst[a] = 0;
 	}
 #ifndef BUG_NO_FENCE
@@ -167,6 +189,9 @@ static void take_as_source(int h, int a, int e, int type)
 		if (!now.image[h] && !now.scrubbing[h]) {
 			post_src(h, a, EV_SETTLED);
 		}
+		break;
+	case M_STATUS:
+		post_src(h, a, EV_STATUS);
 		break;
 	case M_DECLINED:
 		if (now.s[h] != UNKNOWN || now.mk[h] == MARK_IN_DOUBT) {
@@ -365,6 +390,7 @@ static void hear_end(int h, int a)
 		post_src(h, a, EV_LOST);
 	} else {
 		now.gdst[a] = 1;
+		now.flags[a] &= (uchar)~DISCARD_ASKED;
 		post_dst(h, a, EV_LOST);
 	}
 }

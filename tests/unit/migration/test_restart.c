@@ -274,6 +274,69 @@ static void image_that_is_gone_and_forgotten_is_discarded(void **state)
 	assert_int_equal(engine_incoming(&pair.node[0].engine, "tcp:0:4444", reason), ERR_OK);
 }
 
+static void cut_when_given(struct pair *p)
+{
+	if (p->node[0].engine.owner == OWNER_GIVEN) {
+		p->between = NULL;
+		p->link.end[1].remembers = false; /* so that READY is not believed, and no COMMIT follows */
+		fake_link_cut(&p->link);
+	}
+}
+
+static void until_commit_is_lost_and_nothing_is_proved(void)
+{
+	pair_begin(&pair, 0);
+	pair.between = cut_when_given;
+	until(alpha_is, OWNER_GIVEN);
+	pair_run(&pair, 50000);
+	assert_int_equal(pair.node[0].engine.owner, OWNER_GIVEN);
+	assert_int_equal(pair.node[1].engine.owner, OWNER_READY);
+	assert_true(pair.node[1].engine.connected);
+}
+
+static void discard_in_ready_asks_the_source_which_has_the_image(void **state)
+{
+	(void)state;
+	until_commit_is_lost_and_nothing_is_proved();
+	assert_int_equal(resolve(1, RESOLVE_DISCARD, false, false), ERR_OK);
+	assert_int_equal(pair.node[1].engine.owner, OWNER_READY); /* not before the answer */
+	until(beta_is, OWNER_VOID);
+	until(alpha_is, OWNER_OWN);
+	assert_true(pair_until(&pair, pair_settled));
+	pair_assert_runs(&pair, 0);
+	pair_assert_empty(&pair, 1);
+}
+
+static void discard_in_ready_needs_force_where_the_source_has_no_image(void **state)
+{
+	(void)state;
+	alpha_dies_in(beta_is, OWNER_READY);
+	pair.node[1].engine.connected = false; /* the end of the link was seen */
+	assert_int_equal(resolve(1, RESOLVE_DISCARD, false, false), ERR_REFUSED);
+	pair.link.down = false;
+	pair_run(&pair, 50000);
+	assert_true(pair.node[1].engine.connected);
+	assert_int_equal(resolve(1, RESOLVE_DISCARD, false, false), ERR_OK);
+	pair_run(&pair, 1000);
+	assert_int_equal(pair.node[1].engine.owner, OWNER_READY);
+	assert_non_null(strstr(next_action(1), "only one"));
+	assert_int_equal(resolve(1, RESOLVE_DISCARD, false, false), ERR_REFUSED);
+	assert_int_equal(resolve(1, RESOLVE_DISCARD, false, true), ERR_OK);
+	pair.now_us += ENGINE_GIVEN_US;
+	until(alpha_is, OWNER_OWN); /* declined: from its beginning */
+	assert_true(pair_until(&pair, pair_settled));
+	assert_true(pair.node[0].vm.running);
+}
+
+static void discard_that_commit_overtakes_changes_nothing(void **state)
+{
+	(void)state;
+	pair_begin(&pair, 0);
+	until(beta_is, OWNER_READY);
+	assert_int_equal(resolve(1, RESOLVE_DISCARD, false, false), ERR_OK);
+	assert_went_over();
+}
+
 static void gone_asks_again_when_running_never_comes(void **state)
 {
 	uint32_t epoch;
@@ -322,6 +385,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(asking_is_bounded_and_an_operator_begins_it_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(vm_whose_source_never_retires_is_taken_by_word, setup, teardown),
 		cmocka_unit_test_setup_teardown(image_that_is_gone_and_forgotten_is_discarded, setup, teardown),
+		cmocka_unit_test_setup_teardown(discard_in_ready_asks_the_source_which_has_the_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(discard_in_ready_needs_force_where_the_source_has_no_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(discard_that_commit_overtakes_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone_asks_again_when_running_never_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_could_not_be_scrubbed_is_told, setup, teardown),
 	};
