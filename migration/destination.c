@@ -398,7 +398,7 @@ static void on_current(struct engine *e, const struct ctrl *m)
 		break;
 	case CTRL_KEPT:
 		if (e->dst.discard) {
-			destination_fail(e, HANDOVER_EV_KEPT, "discarded by the operator: the source has the VM");
+			engine_fail(e, HANDOVER_EV_KEPT, "discarded by the operator: the source has the VM");
 		}
 		break;
 	case CTRL_UNKNOWN:

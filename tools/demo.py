@@ -93,8 +93,8 @@ def rounds_of(info):
 def run(args, out):
     began = time.monotonic()
     with boards.Lab("demo") as lab:
-        alpha = lab.board("alpha", number=1, autostart=True, cpu=args.cpu, pki=args.pki)
-        beta = lab.board("beta", number=2, cpu=args.cpu, pki=args.pki)
+        alpha = lab.board("alpha", number=1, flash=True, autostart=True, cpu=args.cpu, pki=args.pki)
+        beta = lab.board("beta", number=2, flash=True, cpu=args.cpu, pki=args.pki)
         say(f"demo: two boards ({args.cpu.split(',')[0]}), a private link, 64 MiB and 2 vCPUs for the guest, one edu each")
         beta.start()
         alpha.start()
