@@ -105,44 +105,18 @@ void destination_action(struct engine *e, enum handover_action action)
 	case HANDOVER_DO_LOAD:
 		load_begin(e);
 		break;
-	case HANDOVER_DO_STORE_IN_DOUBT:
-		engine_store_mark(e, MARK_IN_DOUBT);
-		break;
-	case HANDOVER_DO_STORE_HOME:
-		engine_store_mark(e, MARK_HOME);
-		break;
 	case HANDOVER_DO_CLEAR_MARK:
 		mark_put(&e->marks, &e->marks.base);
 		break;
 	case HANDOVER_DO_SEND_PREPARED:
 		e->dst.prepared_sent = true;
 		e->link.ops->blackout(e->link.ctx, true);
-		engine_send(e, CTRL_PREPARED, NULL);
 		break;
 	case HANDOVER_DO_SEND_READY:
 		e->dst.phase = DST_READY;
-		engine_send(e, CTRL_READY, NULL);
-		break;
-	case HANDOVER_DO_SEND_TAKEN:
-		engine_send(e, CTRL_TAKEN, NULL);
-		break;
-	case HANDOVER_DO_SEND_RUNNING:
-		if (e->dst.started) {
-			engine_send(e, CTRL_RUNNING, NULL);
-		}
-		break;
-	case HANDOVER_DO_SEND_SETTLED:
-		engine_send(e, CTRL_SETTLED, NULL);
-		break;
-	case HANDOVER_DO_SEND_DECLINED:
-		engine_send(e, CTRL_DECLINED, e->error_desc[0] != '\0' ? e->error_desc : "aborted by the source");
-		break;
-	case HANDOVER_DO_SEND_UNKNOWN:
-		engine_send(e, CTRL_UNKNOWN, NULL);
 		break;
 	case HANDOVER_DO_SEND_STATUS:
 		e->dst.discard = true;
-		engine_send(e, CTRL_STATUS, NULL);
 		break;
 	case HANDOVER_DO_TELL_OPERATOR:
 		e->dst.discard = false;
@@ -276,25 +250,6 @@ static void on_hello(struct engine *e, const struct link_event *ev)
 
 /* ---- messages and other events ---- */
 
-/** What an answering action says; 0 for any other action. */
-static uint16_t answer_of(enum handover_action action)
-{
-	switch (action) {
-	case HANDOVER_DO_SEND_DECLINED:
-		return CTRL_DECLINED;
-	case HANDOVER_DO_SEND_TAKEN:
-		return CTRL_TAKEN;
-	case HANDOVER_DO_SEND_RUNNING:
-		return CTRL_RUNNING;
-	case HANDOVER_DO_SEND_SETTLED:
-		return CTRL_SETTLED;
-	case HANDOVER_DO_SEND_UNKNOWN:
-		return CTRL_UNKNOWN;
-	default:
-		return 0;
-	}
-}
-
 /** In the words of the attempt that was asked about. */
 static void answer(struct engine *e, const struct ctrl *m, uint16_t type)
 {
@@ -345,7 +300,7 @@ static void answer_by_record(struct engine *e, const struct ctrl *m)
 		m->number, (unsigned long long)m->gen, owner_name(record));
 	if (handover_post(HANDOVER_DST, &record, event, actions) == ERR_OK) {
 		for (uint32_t i = 0; i < HANDOVER_ACTIONS_MAX; i++) {
-			answer(e, m, answer_of(actions[i]));
+			answer(e, m, engine_says(actions[i]));
 		}
 	}
 }

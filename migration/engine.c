@@ -78,6 +78,33 @@ void engine_set_error(struct engine *e, const char *format, ...)
 	engine_log(e, LOG_ERROR, "migration: %s", e->error_desc);
 }
 
+static const uint16_t says[HANDOVER_DO_COUNT] = {
+	[HANDOVER_DO_SEND_PREPARE] = CTRL_PREPARE,
+	[HANDOVER_DO_SEND_PREPARED] = CTRL_PREPARED,
+	[HANDOVER_DO_SEND_READY] = CTRL_READY,
+	[HANDOVER_DO_SEND_COMMIT] = CTRL_COMMIT,
+	[HANDOVER_DO_SEND_TAKEN] = CTRL_TAKEN,
+	[HANDOVER_DO_SEND_RUNNING] = CTRL_RUNNING,
+	[HANDOVER_DO_SEND_RETIRED] = CTRL_RETIRED,
+	[HANDOVER_DO_SEND_SETTLED] = CTRL_SETTLED,
+	[HANDOVER_DO_SEND_DECLINED] = CTRL_DECLINED,
+	[HANDOVER_DO_SEND_STATUS] = CTRL_STATUS,
+	[HANDOVER_DO_SEND_UNKNOWN] = CTRL_UNKNOWN,
+	[HANDOVER_DO_SEND_KEPT] = CTRL_KEPT,
+};
+
+static const uint8_t stores[HANDOVER_DO_COUNT] = {
+	[HANDOVER_DO_STORE_IN_DOUBT] = MARK_IN_DOUBT,
+	[HANDOVER_DO_STORE_HOME] = MARK_HOME,
+	[HANDOVER_DO_STORE_AWAY] = MARK_AWAY,
+};
+
+uint16_t engine_says(enum handover_action action)
+{
+	return says[action];
+}
+
+/** What is particular to a side first, then the message or mark that is the same for both. */
 static void action_do(struct engine *e, enum handover_side side, enum handover_action action)
 {
 	if (action == HANDOVER_DO_NONE) {
@@ -87,6 +114,12 @@ static void action_do(struct engine *e, enum handover_side side, enum handover_a
 		source_action(e, action);
 	} else {
 		destination_action(e, action);
+	}
+	if (stores[action] != MARK_NONE) {
+		engine_store_mark(e, (enum mark_kind)stores[action]);
+	}
+	if (says[action] != 0 && (action != HANDOVER_DO_SEND_RUNNING || e->dst.started)) {
+		engine_send(e, says[action], e->error_desc[0] != '\0' ? e->error_desc : "aborted by the source");
 	}
 }
 
@@ -467,19 +500,20 @@ static void ask_peer(struct engine *e, const struct engine_config *config, const
 	if (!mark->source) {
 		return;
 	}
-	e->attempt = (struct attempt){ .source_boot = mark->source_boot,
-		.number = mark->attempt_number,
-		.random = mark->attempt_random,
-		.gen = mark->gen };
+	e->attempt.source_boot = mark->source_boot;
+	e->attempt.number = mark->attempt_number;
+	e->attempt.random = mark->attempt_random;
+	e->attempt.gen = mark->gen;
 	(void)text_copy(e->attempt.vm, sizeof(e->attempt.vm), e->desc.name);
-	e->src = (struct source){ .phase = SRC_GIVEN,
-		.connect = { .to = mark->peer_addr, .channel_count = 1 },
-		.was_running = config->autostart,
-		.backoff_us = ENGINE_BACKOFF_MIN_US,
-		.begun_us = now,
-		.ask_until_us = now + ENGINE_ASK_US,
-		.end_status = MIG_STATUS_FAILED };
+	e->src.phase = SRC_GIVEN;
+	e->src.connect.to = mark->peer_addr;
+	e->src.connect.channel_count = 1;
 	(void)text_copy(e->src.connect.peer_id, sizeof(e->src.connect.peer_id), mark->peer);
+	e->src.was_running = config->autostart;
+	e->src.backoff_us = ENGINE_BACKOFF_MIN_US;
+	e->src.begun_us = now;
+	e->src.ask_until_us = now + ENGINE_ASK_US;
+	e->src.end_status = MIG_STATUS_FAILED;
 	e->role = ROLE_SOURCE;
 	e->alive = true;
 }

@@ -280,6 +280,8 @@ void engine_fail(struct engine *e, enum handover_event event, const char *format
 void engine_fail_device(struct engine *e, uint32_t k, const char *what);
 /** Queue a message of the current attempt; text for ABORT and DECLINED. */
 void engine_send(struct engine *e, uint16_t type, const char *text);
+/** The message that this action sends; 0: none, or (SEND_ABORT) there is more to it. */
+uint16_t engine_says(enum handover_action action);
 bool engine_attempt_is(const struct engine *e, const struct ctrl *m);
 /** The connection of the attempt is over for good. */
 void engine_link_end(struct engine *e);

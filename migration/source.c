@@ -92,17 +92,12 @@ void source_action(struct engine *e, enum handover_action action)
 	switch (action) {
 	case HANDOVER_DO_STORE_IN_DOUBT:
 		e->src.store_done = false;
-		engine_store_mark(e, MARK_IN_DOUBT);
-		break;
-	case HANDOVER_DO_STORE_HOME:
-		engine_store_mark(e, MARK_HOME);
 		break;
 	case HANDOVER_DO_STORE_AWAY:
 		e->src.phase = SRC_GONE;
 		e->src.at.taken = now;
 		e->src.deadline_us = now + ENGINE_GONE_US;
 		e->link.ops->blackout(e->link.ctx, false);
-		engine_store_mark(e, MARK_AWAY);
 		break;
 	case HANDOVER_DO_CLEAR_MARK:
 		e->gen = 0;
@@ -112,9 +107,6 @@ void source_action(struct engine *e, enum handover_action action)
 		e->src.phase = SRC_IDLE;
 		e->role = ROLE_NONE;
 		break;
-	case HANDOVER_DO_SEND_PREPARE:
-		engine_send(e, CTRL_PREPARE, NULL);
-		break;
 	case HANDOVER_DO_STOP_VM:
 		final_begin(e);
 		break;
@@ -122,24 +114,15 @@ void source_action(struct engine *e, enum handover_action action)
 		e->src.phase = SRC_GIVEN;
 		e->src.at.ready = e->src.at.ready == 0 ? now : e->src.at.ready;
 		e->src.deadline_us = now + ENGINE_GIVEN_US;
-		engine_send(e, CTRL_COMMIT, NULL);
 		break;
 	case HANDOVER_DO_SEND_ABORT:
 		send_abort(e);
 		break;
 	case HANDOVER_DO_SEND_STATUS:
 		e->src.deadline_us = now + (e->owner == OWNER_GONE ? ENGINE_GONE_US : ENGINE_GIVEN_US);
-		engine_send(e, CTRL_STATUS, NULL);
-		break;
-	case HANDOVER_DO_SEND_KEPT:
-		engine_send(e, CTRL_KEPT, NULL);
-		break;
-	case HANDOVER_DO_SEND_UNKNOWN:
-		engine_send(e, CTRL_UNKNOWN, NULL);
 		break;
 	case HANDOVER_DO_SEND_RETIRED:
 		e->src.deadline_us = now + ENGINE_GONE_US;
-		engine_send(e, CTRL_RETIRED, NULL);
 		break;
 	case HANDOVER_DO_KILL_ATTEMPT:
 		kill_attempt(e);
