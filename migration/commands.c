@@ -244,10 +244,11 @@ static enum err resolve_event(
 		*event = HANDOVER_EV_DISCARD;
 		if (e->owner == OWNER_READY && !how->force) {
 			*event = HANDOVER_EV_ASK; /* the source first: this may be the last image */
-			return e->connected && !e->dst.only ? ERR_OK
-							    : refuse(reason, ERR_REFUSED,
-								      "this may be the last image, and the source cannot tell: "
-								      "look there (query-migrate), then repeat with force");
+			return e->connected && !e->dst.only
+				       ? ERR_OK
+				       : refuse(reason, ERR_REFUSED,
+						 "this may be the last image, and the source cannot tell: "
+						 "look there (query-migrate), then repeat with force");
 		}
 		if (e->owner == OWNER_GONE && !e->alive) {
 			return refuse(reason, ERR_BAD_STATE, "nothing is left to discard");

@@ -113,7 +113,8 @@ static void next_action(const struct engine *e, char *out)
 	case OWNER_READY:
 		if (e->dst.only) {
 			fmt(out, REASON_BYTES,
-				"%s restarted and has no image: this is the only one: x-migrate-resolve take (all-fenced), or "
+				"%s restarted and has no image: this is the only one: x-migrate-resolve take "
+				"(all-fenced), or "
 				"discard with force",
 				e->peer);
 		} else if (!e->connected) {

@@ -551,7 +551,8 @@ class Board:
     """
 
     def __init__(self, lab, name, number, autostart=False, cpu=CPU_MAX, pki=None, cert=None, config=None, edus=1,
-                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False, flash=False):
+                 ram_mib=64, vcpus=2, guest=None, cmdline=None, initrd=None, image=None, shared_ram=False,
+                 nic=None, flash=False):
         self.lab, self.name, self.number = lab, name, number
         self.address = f"10.7.0.{number}"
         self.shared_ram = shared_ram

@@ -82,7 +82,8 @@ static void give_device(void)
 		err = slot_irq_link(&slot0, passthrough.device[i].function->intx_intid);
 	}
 	if (err == ERR_UNSUPPORTED) {
-		console_line("godwit: slot %s has no device: none that is known was found at 0000:00:01.0", config.slot_name);
+		console_line("godwit: slot %s has no device: none that is known was found at 0000:00:01.0",
+			config.slot_name);
 		return;
 	}
 	must("device of the slot", err);

@@ -13,7 +13,8 @@
 #define RECORD_FORMAT 1u
 #define CRC_AT	      (MARK_RECORD_BYTES - 4u)
 
-void mark_record_encode(const struct owner_mark *mark, const char *vm, uint64_t sequence, uint8_t out[MARK_RECORD_BYTES])
+void mark_record_encode(
+	const struct owner_mark *mark, const char *vm, uint64_t sequence, uint8_t out[MARK_RECORD_BYTES])
 {
 	struct writer w = writer_over(out, MARK_RECORD_BYTES);
 	char peer[HOST_ID_MAX] = { 0 }, name[VM_NAME_MAX] = { 0 };

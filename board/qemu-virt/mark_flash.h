@@ -40,12 +40,14 @@ struct mark_flash {
 enum err mark_flash_open(struct mark_flash *m, uintptr_t base, const char *vm) MUST_CHECK;
 
 /** As host_ops.mark_store_begin. ERR_BAD_STATE while one is being stored. */
-enum err mark_flash_begin(struct mark_flash *m, const char *vm, const struct owner_mark *mark, uint64_t now_us) MUST_CHECK;
+enum err mark_flash_begin(
+	struct mark_flash *m, const char *vm, const struct owner_mark *mark, uint64_t now_us) MUST_CHECK;
 /** As host_ops.mark_store_poll: ERR_OK when the record was read back whole. Never lasts longer than a few words. */
 enum err mark_flash_poll(struct mark_flash *m, uint64_t now_us) MUST_CHECK;
 
 /** A record as bytes, and back. Decode: ERR_BAD_RECORD, *sequence and *out untouched. vm has VM_NAME_MAX bytes. */
-void mark_record_encode(const struct owner_mark *mark, const char *vm, uint64_t sequence, uint8_t out[MARK_RECORD_BYTES]);
+void mark_record_encode(
+	const struct owner_mark *mark, const char *vm, uint64_t sequence, uint8_t out[MARK_RECORD_BYTES]);
 enum err mark_record_decode(
 	const uint8_t in[MARK_RECORD_BYTES], struct owner_mark *out, char *vm, uint64_t *sequence) MUST_CHECK;
 

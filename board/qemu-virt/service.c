@@ -39,7 +39,7 @@ static struct gw gw;
 static struct transport transport;
 static bool has_transport;
 static struct tls_port tls_port;
-static struct device device;
+static struct device devices[SLOT_DEVICES_MAX];
 static struct mark_flash marks;
 static uint64_t bitmap[GW_BITMAP_WORDS(SLOT_PAGES_MAX)];
 static uint8_t ca_der[CREDENTIAL_BYTES], cert_der[CREDENTIAL_BYTES], key_der[CREDENTIAL_BYTES];
@@ -204,8 +204,9 @@ static bool mark_may_own(void)
 
 enum err service_mark_open(const char *vm, bool *own)
 {
-	static const char *const words[] = { [MARK_NONE] = "none", [MARK_HOME] = "home", [MARK_IN_DOUBT] = "in-doubt",
-		[MARK_AWAY] = "away" };
+	static const char *const words[] = {
+		[MARK_NONE] = "none", [MARK_HOME] = "home", [MARK_IN_DOUBT] = "in-doubt", [MARK_AWAY] = "away"
+	};
 	enum err err = mark_flash_open(&marks, MAP_FLASH1, vm);
 
 	if (err == ERR_OK) {

@@ -43,14 +43,15 @@
 #define CAN_FORGET	(now.ops && now.s[H] == UNKNOWN)
 #define CAN_EMPTY	(now.ops && now.cur[H] != 0 && now.s[H] == GONE && !now.scrubbing[H])
 #define CAN_ASK		(now.ops && now.cur[H] != 0 && now.s[H] == UNKNOWN && now.told[H] && now.nep[now.cur[H]] < EPOCHS)
-#define CAN_ASK_DISCARD	(now.ops && now.natt >= 1 && now.adst[1] == H && now.rec[1] == READY && \
-				 CONN(1, now.edst[1]) == LIVE && !(now.flags[1] & DISCARD_ASKED))
-#define CAN_DISCARD_1	(now.ops && now.natt >= 1 && receiving(H, 1))
-#define CAN_DISCARD_2	(now.ops && now.natt >= 2 && receiving(H, 2))
-#define CAN_TAKE_VM_1	(now.ops && can_take_vm(H, 1) && fenced(H, 1))
-#define CAN_TAKE_VM_2	(now.ops && can_take_vm(H, 2) && fenced(H, 2))
-#define CAN_LIE_BACK	(now.lies && can_take_back(H))
-#define CAN_LIE_TAKE	(now.lies && can_take_vm(H, 1))
+#define CAN_ASK_DISCARD                                                                                                \
+	(now.ops && now.natt >= 1 && now.adst[1] == H && now.rec[1] == READY && CONN(1, now.edst[1]) == LIVE &&        \
+		!(now.flags[1] & DISCARD_ASKED))
+#define CAN_DISCARD_1 (now.ops && now.natt >= 1 && receiving(H, 1))
+#define CAN_DISCARD_2 (now.ops && now.natt >= 2 && receiving(H, 2))
+#define CAN_TAKE_VM_1 (now.ops && can_take_vm(H, 1) && fenced(H, 1))
+#define CAN_TAKE_VM_2 (now.ops && can_take_vm(H, 2) && fenced(H, 2))
+#define CAN_LIE_BACK  (now.lies && can_take_back(H))
+#define CAN_LIE_TAKE  (now.lies && can_take_vm(H, 1))
 
 /* ---- properties that are looked at after every step ---- */
 

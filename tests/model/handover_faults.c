@@ -250,8 +250,8 @@ static int unstarted(int h)
 
 static void operate(int h, int a, int op)
 {
-	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard", "take",
-		"discard (what is left of a VM that is gone)", "ask", "discard (the source is asked)" };
+	static const char *const names[] = { "recall", "take-back", "cont", "discard (after a restart)", "discard",
+		"take", "discard (what is left of a VM that is gone)", "ask", "discard (the source is asked)" };
 
 	now.ops -= now.ops > 0;
 	now.resolved |= op == OP_TAKE_BACK || op == OP_TAKE || op == OP_DISCARD || op == OP_EMPTY || op == OP_FORGET;

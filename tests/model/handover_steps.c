@@ -52,7 +52,8 @@ static void kept(int h, int a)
 {
 	int src = now.asrc[a];
 
-	if (now.rec[a] == READY && now.cur[src] == a && (now.s[src] == HELD || now.s[src] == GIVEN) && !now.image[src]) {
+	if (now.rec[a] == READY && now.cur[src] == a && (now.s[src] == HELD || now.s[src] == GIVEN) &&
+		!now.image[src]) {
 		broken(IMAGE_KEPT);
 	}
 	post_dst(h, a, EV_KEPT);
@@ -118,7 +119,7 @@ static void take_as_destination(int h, int a, int e, int type)
 	}
 	if (e > now.edst[a] && (type == M_RESUME || type == M_ABORT || type == M_STATUS)) {
 		now.flags[a] &= (uchar)~DISCARD_ASKED;
-		now.edst[a] = (uchar)e;		/* fence the older ones, then answer */
+		now.edst[a] = (uchar)e; /* fence the older ones, then answer */
 		now.gdst[a] = 0;
 	}
 #ifndef BUG_NO_FENCE

@@ -70,22 +70,41 @@ __attribute__((destructor)) static void tell_walked(void)
 
 /* ---- messages and connections ---- */
 
-enum message { M_HELLO, M_HELLO_OK, M_REFUSED, M_RESUME, M_RESUMED, M_PREPARE, M_PREPARED,
-	M_TOTALS,	/* the last pages, device and vCPU state, and the totals */
-	M_READY, M_COMMIT, M_TAKEN, M_RUNNING, M_RETIRED, M_SETTLED, M_ABORT, M_DECLINED, M_STATUS, M_UNKNOWN, M_KEPT };
-static const char *const message_names[] = { "HELLO", "HELLO_OK", "REFUSED", "RESUME", "RESUMED", "PREPARE", "PREPARED", "TOTALS",
-	"READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED", "SETTLED", "ABORT", "DECLINED", "STATUS", "UNKNOWN", "KEPT" };
+enum message {
+	M_HELLO,
+	M_HELLO_OK,
+	M_REFUSED,
+	M_RESUME,
+	M_RESUMED,
+	M_PREPARE,
+	M_PREPARED,
+	M_TOTALS, /* the last pages, device and vCPU state, and the totals */
+	M_READY,
+	M_COMMIT,
+	M_TAKEN,
+	M_RUNNING,
+	M_RETIRED,
+	M_SETTLED,
+	M_ABORT,
+	M_DECLINED,
+	M_STATUS,
+	M_UNKNOWN,
+	M_KEPT
+};
+static const char *const message_names[] = { "HELLO", "HELLO_OK", "REFUSED", "RESUME", "RESUMED", "PREPARE", "PREPARED",
+	"TOTALS", "READY", "COMMIT", "TAKEN", "RUNNING", "RETIRED", "SETTLED", "ABORT", "DECLINED", "STATUS", "UNKNOWN",
+	"KEPT" };
 
 enum connection { LIVE, CLOSED, CUT };
 enum mark { MARK_NONE, MARK_HOME, MARK_IN_DOUBT, MARK_AWAY };
 static const char *const mark_names[] = { "none", "home", "in-doubt", "away" };
 enum record_flag { PREPARED_SENT = 1, STARTED = 2, RUNNING_SENT = 4, DISCARD_ASKED = 8 };
-enum store_result { STORE_OK, STORE_NOT, STORE_UNSURE };	/* UNSURE: said to have failed, and yet durable */
+enum store_result { STORE_OK, STORE_NOT, STORE_UNSURE }; /* UNSURE: said to have failed, and yet durable */
 enum operation { OP_RECALL, OP_TAKE_BACK, OP_CONT, OP_FORGET, OP_DISCARD, OP_TAKE, OP_EMPTY, OP_ASK, OP_ASK_DISCARD };
-enum told { TOLD_OTHER = 1, TOLD_UNKNOWN = 2 };	/* the second: the peer has answered that it knows nothing */
-#define OF_SOURCE	(NATT + 1)	/* in starting[] */
-#define CONN(a, e)	now.conn[(a) * (EPOCHS + 1) + (e)]
-#define NAME(h)		('A' + (h))
+enum told { TOLD_OTHER = 1, TOLD_UNKNOWN = 2 }; /* the second: the peer has answered that it knows nothing */
+#define OF_SOURCE  (NATT + 1)			/* in starting[] */
+#define CONN(a, e) now.conn[(a) * (EPOCHS + 1) + (e)]
+#define NAME(h)	   ('A' + (h))
 
 /* The gravest of them is kept; -DONLY=n looks at one alone. */
 static void broken(int property)

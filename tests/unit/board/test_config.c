@@ -22,11 +22,12 @@ static void every_key_is_read(void **state)
 	static const uint8_t ip[4] = { 10, 0, 0, 1 }, mask[4] = { 255, 255, 0, 0 };
 
 	(void)state;
-	assert_int_equal(parse(&c,
-			       "# board one\nhost.id=alpha\nnet.ip=10.0.0.1\nnet.mask=255.255.0.0\n\nslot.name=web\n"
-			       "slot.ram-mib=32\nslot.vcpus=1\nslot.device=0\nautostart=1\nmark.flash=1\nselftest=smmu",
-			       reason),
-			 ERR_OK);
+	assert_int_equal(
+		parse(&c,
+			"# board one\nhost.id=alpha\nnet.ip=10.0.0.1\nnet.mask=255.255.0.0\n\nslot.name=web\n"
+			"slot.ram-mib=32\nslot.vcpus=1\nslot.device=0\nautostart=1\nmark.flash=1\nselftest=smmu",
+			reason),
+		ERR_OK);
 	assert_string_equal(c.host_id, "alpha");
 	assert_memory_equal(c.ip, ip, 4);
 	assert_memory_equal(c.mask, mask, 4);

@@ -35,8 +35,14 @@ static uint64_t now_us;
 
 static uint32_t query_byte(uint64_t word)
 {
-	static const uint8_t table[] = { [0x10] = 'Q', [0x11] = 'R', [0x12] = 'Y', [0x13] = 1, [0x2c] = 1, [0x2d] = BLOCKS - 1,
-		[0x2f] = (BLOCK_BYTES / 2 / 256) & 0xff, [0x30] = BLOCK_BYTES / 2 / 256 >> 8 };
+	static const uint8_t table[] = { [0x10] = 'Q',
+		[0x11] = 'R',
+		[0x12] = 'Y',
+		[0x13] = 1,
+		[0x2c] = 1,
+		[0x2d] = BLOCKS - 1,
+		[0x2f] = (BLOCK_BYTES / 2 / 256) & 0xff,
+		[0x30] = BLOCK_BYTES / 2 / 256 >> 8 };
 
 	return word < sizeof(table) ? table[word] * 0x10001u : 0;
 }

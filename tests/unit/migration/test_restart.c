@@ -386,7 +386,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(vm_whose_source_never_retires_is_taken_by_word, setup, teardown),
 		cmocka_unit_test_setup_teardown(image_that_is_gone_and_forgotten_is_discarded, setup, teardown),
 		cmocka_unit_test_setup_teardown(discard_in_ready_asks_the_source_which_has_the_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(discard_in_ready_needs_force_where_the_source_has_no_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			discard_in_ready_needs_force_where_the_source_has_no_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(discard_that_commit_overtakes_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone_asks_again_when_running_never_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_could_not_be_scrubbed_is_told, setup, teardown),
