@@ -97,6 +97,8 @@ static void describe(void *ctx, struct device_desc *out)
 		out->device_id++;
 	} else if (d->host->shape == 10) {
 		out->state_version++;
+	} else if (d->host->shape == 18) {
+		out->peer_group = 1;
 	} else if (d->host->shape == 16) {
 		out->mig_flags = 0;
 	} else if (d->host->shape == 12) {
@@ -337,6 +339,10 @@ static enum err image_write(void *ctx, const uint8_t *bytes, size_t len_bytes, s
 		journal_violation(&d->host->world->journal, "device %u: its state is not what it was", d->index);
 		fmt(reason, REASON_BYTES, "device %s: another image", d->desc.id);
 		return ERR_BAD_RECORD;
+	}
+	if (world_fault(d->host->world, d->host, FAULT_DEV_ERROR, 30)) {
+		d->transfer.now = 0; /* somebody reset it in the middle: what was written is worth nothing */
+		d->failed = true;
 	}
 	*taken = len;
 	return ERR_OK;

@@ -176,7 +176,7 @@ void host_power_on(struct sim_host *h)
 	h->cert = h->tls.own;
 	h->cert_us = 0;
 	h->shape = h->index != 0 && first && world_fault(w, h, FAULT_SHAPE, 2)
-			   ? (uint32_t)chance_range(&h->chance, 1, 17)
+			   ? (uint32_t)chance_range(&h->chance, 1, 18)
 			   : 0;
 	guest_init(&h->guest, h);
 	for (uint32_t i = 0; i < w->plan.device_count; i++) {

@@ -260,6 +260,9 @@ static void hasty(struct world *w, uint32_t host)
 {
 	struct migration_params now;
 
+	if (host_owner(&w->hosts[host]) == OWNER_UNKNOWN) {
+		(void)resolve(w, host, RESOLVE_ASK, false, "ask");
+	}
 	engine_params_get(engine_of(w, host), &now);
 	if (now.tls_hostname[0] == '\0' && now.tls_authz[0] == '\0' &&
 		(migrate(w, host, (host + 1u) % w->plan.host_count) == ERR_OK || incoming(w, host) == ERR_OK)) {
@@ -542,16 +545,19 @@ static void check_told(struct world *w)
 		struct migration_info info;
 		enum owner owner = host_owner(&w->hosts[i]);
 
-		if (!w->hosts[i].powered || settled(w, i)) {
+		if (!w->hosts[i].powered) {
+			continue;
+		}
+		engine_info(engine_of(w, i), &info);
+		told |= info.next_action[0] != '\0'; /* also by one that waits for nothing itself */
+		if (settled(w, i)) {
 			continue;
 		}
 		waits = i;
-		engine_info(engine_of(w, i), &info);
 		if (owner == OWNER_PREPARING || owner == OWNER_HELD || owner == OWNER_LOADING) {
 			journal_violation(&w->journal, "%c is still %s %u s after the last fault", "ABC"[i],
 				owner_name(owner), PEACE_US / 1000000u);
 		}
-		told |= info.next_action[0] != '\0';
 		journal_line(&w->journal, i, "next-action (%s): %s", owner_name(owner), info.next_action);
 	}
 	if (waits != LEDGER_NOBODY && !told) {

@@ -184,7 +184,7 @@ static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t le
 		message[1] = (uint8_t)(payload >> 8);
 		len = payload + MESSAGE_HEADER_BYTES;
 	} else if (how == 1 && chance_one_in(&h->chance, 3)) { /* the end, at a moment of its own choice */
-		message[4] = (uint8_t)(chance_one_in(&h->chance, 2) ? MESSAGE_REFUSE : MESSAGE_FAULT);
+		message[4] = (uint8_t)(chance_one_in(&h->chance, 2) ? MESSAGE_REFUSE : chance_range(&h->chance, 1, 10));
 		message[5] = MESSAGE_REFUSE >> 8;
 	} else if (how == 1) { /* another type */
 		message[4] = (uint8_t)chance_below(&h->chance, 24);

@@ -15,6 +15,7 @@ tests/unit/migration/test_migrate-src := tests/unit/migration/pair.c
 tests/unit/migration/test_restart-src := tests/unit/migration/pair.c
 tests/unit/migration/test_failures-src := tests/unit/migration/pair.c
 unit-tests += tests/unit/migration/test_unreached
+tests/unit/migration/test_unreached-src := tests/unit/migration/pair.c
 unit-tests += tests/unit/migration/test_uri
 unit-tests += tests/unit/migration/test_mark
 unit-tests += tests/unit/migration/test_late

@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "migration/handover.h"
+#include "tests/unit/migration/pair.h"
 
 struct arc {
 	enum handover_side side;
@@ -58,10 +61,29 @@ static void every_arc_leads_where_the_list_says(void **state)
 	}
 }
 
+static void what_no_monitor_says_is_refused_by_the_engine_too(void **state)
+{
+	static struct pair p;
+	struct resolve how = { .action = (enum resolve_action)(RESOLVE_ASK + 1) };
+	struct migration_params params;
+	char reason[REASON_BYTES] = "";
+
+	(void)state;
+	pair_init(&p, false);
+	assert_int_equal(engine_resolve(&p.node[0].engine, &how, reason), ERR_RANGE);
+	assert_string_equal(reason, "unknown action");
+	engine_params_get(&p.node[0].engine, &params);
+	memset(params.tls_hostname, 'a', sizeof(params.tls_hostname));
+	assert_int_equal(engine_params_set(&p.node[0].engine, &params, reason), ERR_RANGE);
+	assert_string_equal(reason, "a host id has at most 63 characters");
+	pair_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_arc_leads_where_the_list_says),
+		cmocka_unit_test(what_no_monitor_says_is_refused_by_the_engine_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
