@@ -582,6 +582,14 @@ static void help(struct world *w)
 			w->hosts[i].on_us = w->now_us + 1000000u;
 			return;
 		}
+		if (owner == OWNER_GIVEN && owner_host(w) != LEDGER_NOBODY && !engine_of(w, i)->connected &&
+			chance_one_in(&w->chance, 8)) {
+			/* The VM was taken by word, and moved on: nobody listens for this attempt any more. */
+			journal_line(&w->journal, i, "> the image here is an old one: power cycle, then discard");
+			host_power_off(&w->hosts[i]);
+			w->hosts[i].on_us = w->now_us + 1000000u;
+			return;
+		}
 		if ((owner == OWNER_GIVEN || (owner == OWNER_GONE && at_work(w, i))) && all_fenced(w, i) &&
 			!engine_of(w, i)->src.running_seen) {
 			(void)resolve(w, i, RESOLVE_TAKE_BACK, false, "take-back, all-fenced");
