@@ -226,16 +226,6 @@ uint64_t device_way_us(const struct device_run *run, enum device_way way)
 	return us;
 }
 
-uint64_t device_set_way_us(const struct device_set *set, enum device_way way)
-{
-	uint64_t us = 0;
-
-	for (uint32_t i = 0; i < set->count; i++) {
-		us = MAX(us, device_way_us(&set->run[i], way));
-	}
-	return us;
-}
-
 void device_failure(const struct device_run *run, const char *what, char *reason)
 {
 	fmt(reason, REASON_BYTES, "device %s (%s) %s: %s", run->desc.id, run->desc.type, what,

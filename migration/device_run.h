@@ -93,8 +93,6 @@ enum device_way {
 
 /** Length of a way in us: measured if each of its arcs was, else as declared. */
 uint64_t device_way_us(const struct device_run *run, enum device_way way);
-/** The longest of the set. */
-uint64_t device_set_way_us(const struct device_set *set, enum device_way way);
 
 /** "device ID (TYPE) did not stop: the device's own words" into reason (REASON_BYTES). */
 void device_failure(const struct device_run *run, const char *what, char *reason);

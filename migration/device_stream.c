@@ -60,25 +60,20 @@ static int32_t channel_with_room(struct engine *e, uint32_t k)
 static void frame_send(struct engine *e, uint32_t k, uint8_t channel, enum device_frame kind, size_t len)
 {
 	struct device_run *run = &e->devices.run[k];
-	uint8_t head[DEVICE_FRAME_HEAD];
 	struct link_tx tx;
 	enum err err = e->link.ops->frame_begin(
-		e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, sizeof(head) + len);
+		e->link.ctx, &tx, LINK_STREAM_DEVICE(k), channel, FRAME_DEVICE, DEVICE_FRAME_HEAD + len);
 
 	if (err != ERR_OK) {
 		engine_fail(e, HANDOVER_EV_FAIL, "device %s: state could not be sent: %s", run->desc.id, err_name(err));
 		return;
 	}
-	store_le32(head, run->stream.index);
-	store_le16(head + 4, (uint16_t)kind);
-	store_le16(head + 6, 0);
-	e->link.ops->frame_bytes(e->link.ctx, &tx, head, sizeof(head));
-	if (len != 0) {
-		e->link.ops->frame_bytes(e->link.ctx, &tx, e->chunk, len);
-		stream_add(e, run, e->chunk, len);
-	}
+	store_le32(e->chunk, run->stream.index);
+	store_le32(e->chunk + 4, kind);
+	e->link.ops->frame_bytes(e->link.ctx, &tx, e->chunk, DEVICE_FRAME_HEAD + len);
 	e->link.ops->frame_end(e->link.ctx, &tx);
-	bucket_take(&e->src.bucket, sizeof(head) + len);
+	stream_add(e, run, e->chunk + DEVICE_FRAME_HEAD, len);
+	bucket_take(&e->src.bucket, DEVICE_FRAME_HEAD + len);
 	run->stream.index++;
 }
 
@@ -111,8 +106,9 @@ static bool one_send(struct engine *e, uint32_t k)
 	size_t len = 0;
 	enum err err;
 
-	if ((s->done && transfer == s->transfer) || run->chore != DEVICE_CHORE_NONE || transfer == 0 ||
-		transfer != run->transfer || !device_state_saving(run->now)) {
+	s->done = s->done && transfer == s->transfer;
+	if (s->done || run->chore != DEVICE_CHORE_NONE || transfer == 0 || transfer != run->transfer ||
+		!device_state_saving(run->now)) {
 		return false;
 	}
 	channel = channel_with_room(e, k);
@@ -127,8 +123,8 @@ static bool one_send(struct engine *e, uint32_t k)
 			return true;
 		}
 	}
-	err = run->dev.ops->read(run->dev.ctx, e->chunk, sizeof(e->chunk), &len);
-	if (err == ERR_OK && len != 0 && len <= sizeof(e->chunk)) {
+	err = run->dev.ops->read(run->dev.ctx, e->chunk + DEVICE_FRAME_HEAD, DEVICE_CHUNK_BYTES, &len);
+	if (err == ERR_OK && len != 0 && len <= DEVICE_CHUNK_BYTES) {
 		s->precopy_bytes += run->now == DEVICE_STOP_COPY ? 0 : len;
 		frame_send(e, k, (uint8_t)channel, DEVICE_FRAME_DATA, len);
 		return true;
@@ -161,9 +157,7 @@ bool device_stream_send(struct engine *e)
 bool device_stream_all_sent(const struct engine *e)
 {
 	for (uint32_t k = 0; k < e->devices.count; k++) {
-		const struct device_run *run = &e->devices.run[k];
-
-		if (!run->stream.done || run->stream.transfer != run->dev.ops->transfer(run->dev.ctx)) {
+		if (!e->devices.run[k].stream.done) {
 			return false;
 		}
 	}
@@ -176,8 +170,8 @@ bool device_stream_may_stop(struct engine *e)
 		const struct device_run *run = &e->devices.run[k];
 
 		if ((run->desc.mig_flags & DEVICE_MIG_PRE_COPY) != 0 && !run->stream.initial_done) {
-			fmt(e->forecast, REASON_BYTES, "device %s (%s) has %llu initial bytes to send", run->desc.id,
-				run->desc.type, (unsigned long long)run->initial_left);
+			fmt(e->forecast, REASON_BYTES, "device %s has %llu initial bytes to send", run->desc.id,
+				(unsigned long long)run->initial_left);
 			return false;
 		}
 	}
@@ -285,7 +279,7 @@ enum err device_stream_place(struct engine *e, struct rx_frame *f)
 	uint32_t k = (uint32_t)f->stream - LINK_STREAM_DEVICE(0);
 	struct device_run *run;
 	uint32_t index;
-	uint16_t kind;
+	uint32_t kind;
 	enum err err;
 
 	e->reason[0] = '\0';
@@ -296,8 +290,8 @@ enum err device_stream_place(struct engine *e, struct rx_frame *f)
 	}
 	run = &e->devices.run[k];
 	index = load_le32(f->bytes);
-	kind = load_le16(f->bytes + 4);
-	if (load_le16(f->bytes + 6) != 0 || kind > DEVICE_FRAME_RESTART ||
+	kind = load_le32(f->bytes + 4);
+	if (kind > DEVICE_FRAME_RESTART ||
 		(kind == DEVICE_FRAME_DATA) != (f->len_bytes > DEVICE_FRAME_HEAD) ||
 		index - run->stream.index >= FRAME_POOL_COUNT) { /* unsigned: one that is behind is far ahead */
 		fmt(e->reason, REASON_BYTES, "device %s: frame %u of kind %u and %zu bytes, frame %u is next",

@@ -10,8 +10,7 @@
 
 #include "migration/engine_ctx.h"
 
-/* Payload of a DEVICE frame: le32 index, le16 kind, le16 zero, bytes (kind DATA alone). */
-#define DEVICE_FRAME_HEAD 8u
+/* Payload of a DEVICE frame: le32 index, le32 kind, bytes (kind DATA alone). DEVICE_FRAME_HEAD bytes before the latter. */
 
 enum device_frame {
 	DEVICE_FRAME_DATA = 0,	  /* the next bytes of the transfer */

@@ -140,6 +140,18 @@ enum err engine_params_set(struct engine *e, const struct migration_params *para
 void engine_caps_get(const struct engine *e, struct migration_caps *out);
 enum err engine_caps_set(struct engine *e, const struct migration_caps *caps, char *reason);
 void engine_info(const struct engine *e, struct migration_info *out);
+/** Why this VM cannot migrate, text number n (REASON_BYTES): query-migrate's blocked-reasons. False: there are not so many. */
+bool engine_blocker(const struct engine *e, uint32_t n, char *reason);
+
+/** One device, as query-migrate tells it. */
+struct engine_device {
+	const struct device_desc *desc;
+	const char *state;
+	uint64_t bytes, precopy_bytes;	/* of its state in the present or last attempt; before the VM stopped */
+	uint32_t restarts;		/* of its stream */
+};
+/** False: there is no device number k. */
+bool engine_device(const struct engine *e, uint32_t k, struct engine_device *out);
 enum vm_run_state engine_run_state(const struct engine *e);
 uint32_t engine_cpus(const struct engine *e, struct vm_cpu_info *out, uint32_t max);
 void engine_vm_desc(const struct engine *e, struct vm_desc *out);

@@ -22,6 +22,7 @@
 /** Words of bitmap memory for a VM of that many pages: what is to be sent, and what was received. */
 #define ENGINE_BITMAP_WORDS(pages) (2u * BITMAP_WORDS(pages))
 
+#define DEVICE_FRAME_HEAD	   8u /* of a DEVICE frame */
 #define ENGINE_NOTES_MAX	   16u
 #define ENGINE_OUTBOX_MAX	   8u
 #define ENGINE_TRACKERS_MAX	   (1u + DEVICE_COUNT_MAX)
@@ -241,7 +242,7 @@ struct engine {
 	bool reported_running;	       /* STOP and RESUME are told on a change */
 
 	_Alignas(16) uint8_t scratch[VMSTATE_HEAD_BYTES + VM_RECORD_BYTES];
-	_Alignas(16) uint8_t chunk[DEVICE_CHUNK_BYTES];
+	_Alignas(16) uint8_t chunk[DEVICE_FRAME_HEAD + DEVICE_CHUNK_BYTES]; /* device_stream.h */
 };
 
 /**

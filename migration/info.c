@@ -4,6 +4,7 @@
 
 #include "core/base/fmt.h"
 #include "core/base/text.h"
+#include "migration/device_plan.h"
 #include "migration/engine_ctx.h"
 
 const char *migration_status_name(enum migration_status status)
@@ -184,6 +185,26 @@ void engine_info(const struct engine *e, struct migration_info *out)
 		source_times(e, out);
 		source_ram(e, out);
 	}
+}
+
+bool engine_blocker(const struct engine *e, uint32_t n, char *reason)
+{
+	return device_set_blocker(&e->devices, n, reason);
+}
+
+bool engine_device(const struct engine *e, uint32_t k, struct engine_device *out)
+{
+	const struct device_run *run = &e->devices.run[k];
+
+	if (k >= e->devices.count) {
+		return false;
+	}
+	out->desc = &run->desc;
+	out->state = device_state_name(run->now);
+	out->bytes = run->stream.image_bytes;
+	out->precopy_bytes = run->stream.precopy_bytes;
+	out->restarts = run->stream.restarts;
+	return true;
 }
 
 enum vm_run_state engine_run_state(const struct engine *e)

@@ -139,8 +139,6 @@ static void cost(struct engine *e, struct fixed_cost *out)
 	e->link.ops->stats(e->link.ctx, &stats);
 	*out = (struct fixed_cost){
 		.vcpu_stop_us = e->src.at.parked > e->src.at.begun ? e->src.at.parked - e->src.at.begun : VCPU_STOP_US,
-		.device_stop_us = device_set_way_us(&e->devices, DEVICE_WAY_STOP),
-		.device_load_us = device_set_way_us(&e->devices, DEVICE_WAY_LOAD_THERE),
 		.rtt_us = stats.rtt_us,
 		.state_bytes = e->records.bytes != 0
 				       ? e->records.bytes
@@ -150,6 +148,9 @@ static void cost(struct engine *e, struct fixed_cost *out)
 		const struct device_run *run = &e->devices.run[i];
 		uint64_t bytes = 0;
 
+		/* Devices stop, and load, at the same time. */
+		out->device_stop_us = MAX(out->device_stop_us, device_way_us(run, DEVICE_WAY_STOP));
+		out->device_load_us = MAX(out->device_load_us, device_way_us(run, DEVICE_WAY_LOAD_THERE));
 		if (run->dev.ops->data_size(run->dev.ctx, &bytes) == ERR_OK) {
 			out->state_bytes += bytes;
 		}

@@ -153,6 +153,43 @@ static void rounds_write(struct json_out *o, const struct migration_info *info)
 	json_out_close(o, ']');
 }
 
+/* As many as there is sure to be room for. */
+#define BLOCKERS_TOLD_MAX 8u
+
+static void blockers_write(struct json_out *o, const struct engine *e)
+{
+	char reason[REASON_BYTES];
+
+	if (!engine_blocker(e, 0, reason)) {
+		return;
+	}
+	json_out_key(o, "blocked-reasons");
+	json_out_open(o, '[');
+	for (uint32_t n = 0; n < BLOCKERS_TOLD_MAX && engine_blocker(e, n, reason); n++) {
+		json_out_string(o, reason);
+	}
+	json_out_close(o, ']');
+}
+
+static void devices_write(struct json_out *o, const struct engine *e)
+{
+	struct engine_device d;
+
+	json_out_key(o, "x-devices");
+	json_out_open(o, '[');
+	for (uint32_t k = 0; k < DEVICE_COUNT_MAX && engine_device(e, k, &d); k++) {
+		json_out_open(o, '{');
+		json_out_key_string(o, "id", d.desc->id);
+		json_out_key_string(o, "type", d.desc->type);
+		json_out_key_string(o, "state", d.state);
+		json_out_key_u64(o, "bytes", d.bytes);
+		json_out_key_u64(o, "precopy-bytes", d.precopy_bytes);
+		json_out_key_u64(o, "restarts", d.restarts);
+		json_out_close(o, '}');
+	}
+	json_out_close(o, ']');
+}
+
 void qmp_query_migrate(struct qmp_call *call)
 {
 	struct migration_info *info = &call->q->info;
@@ -176,6 +213,8 @@ void qmp_query_migrate(struct qmp_call *call)
 	json_out_open(o, '{');
 	json_out_key_u64(o, "transferred", info->ram.device_bytes);
 	json_out_close(o, '}');
+	blockers_write(o, call->q->engine);
+	devices_write(o, call->q->engine);
 	json_out_key_u64(o, "x-vm-state-bytes", info->ram.vm_state_bytes);
 	if (info->error_desc[0] != 0) {
 		json_out_key_string(o, "error-desc", info->error_desc);

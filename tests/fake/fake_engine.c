@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/fmt.h"
+
 void fake_engine_init(struct engine *e)
 {
 	memset(e, 0, sizeof(*e));
@@ -142,6 +144,24 @@ enum err engine_caps_set(struct engine *e, const struct migration_caps *caps, ch
 void engine_info(const struct engine *e, struct migration_info *out)
 {
 	*out = e->info;
+}
+
+bool engine_blocker(const struct engine *e, uint32_t n, char *reason)
+{
+	if (n >= e->blockers) {
+		return false;
+	}
+	(void)fmt(reason, REASON_BYTES, "device %u cannot migrate", n);
+	return true;
+}
+
+bool engine_device(const struct engine *e, uint32_t k, struct engine_device *out)
+{
+	static const struct device_desc desc = { .id = "0000:00:01.0", .type = "fake" };
+
+	*out = (struct engine_device){ .desc = &desc, .state = "PRE_COPY", .bytes = 70, .precopy_bytes = 60,
+		.restarts = 1 };
+	return k < e->devices;
 }
 
 enum vm_run_state engine_run_state(const struct engine *e)

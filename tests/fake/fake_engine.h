@@ -14,6 +14,7 @@ struct engine {
 	enum vm_run_state run_state;
 	struct engine_note notes[FAKE_NOTES_MAX];
 	uint32_t note_count;
+	uint32_t blockers, devices; /* how many are told of */
 	/* What every command answers; ERR_OK unless set. */
 	enum err answer;
 	const char *answer_reason;

@@ -410,6 +410,20 @@ static void rounds_are_bounded_by_the_reply_newest_first_kept(void **state)
 
 #define READY(test) cmocka_unit_test_setup_teardown(test, client_setup, client_teardown)
 
+static void reasons_against_a_migration_and_devices_are_told(void **state)
+{
+	struct client *c = *state;
+
+	assert_null(strstr(run(c, "query-migrate", NULL), "blocked-reasons"));
+	c->engine.blockers = 2;
+	c->engine.devices = 1;
+	assert_non_null(strstr(run(c, "query-migrate", NULL),
+		"\"blocked-reasons\": [\"device 0 cannot migrate\", \"device 1 cannot migrate\"]"));
+	assert_non_null(strstr(run(c, "query-migrate", NULL),
+		"\"x-devices\": [{\"id\": \"0000:00:01.0\", \"type\": \"fake\", \"state\": \"PRE_COPY\", \"bytes\": 70, "
+		"\"precopy-bytes\": 60, \"restarts\": 1}]"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +433,7 @@ int main(void)
 		READY(resolve_takes_each_action),
 		READY(parameters_are_set_together_and_told),
 		READY(capabilities_are_set_together_and_told),
+		READY(reasons_against_a_migration_and_devices_are_told),
 		READY(plain_queries_answer_like_qemu),
 		READY(every_listed_command_exists),
 		READY(status_word_follows_owner),
