@@ -45,7 +45,7 @@ test-targets := test-link
 folders := core/base core/vm arch/aarch64 drivers migration migration/session migration/control net board/qemu-virt
 folders += tests/fake tests/unit/base tests/unit/vm tests/unit/arch tests/unit/drivers tests/unit/migration
 folders += tests/unit/session tests/unit/net tests/unit/qmp tests/unit/board tests/sim tests/net tests/guest tests/board tests/model
-folders += tests/conformance tests/fuzz tests/stress tests/linux tests/mutants tests/diff
+folders += tests/conformance tests/fuzz tests/stress tests/bench tests/linux tests/mutants tests/diff
 
 include tools/make/flags.mk
 -include $(addsuffix /objects.mk,$(folders))

@@ -4,7 +4,10 @@
  *
  * Back ends, chosen at start-up by what walks the table. For vCPUs:
  *
- * hafdbs: leaves carry DBM, the walker sets S2AP[1] on the first write, no exit (FEAT_HAFDBS).
+ * Blocks of 2 MiB are protected whole when the log starts. The first write to one faults, and that fault splits it; with no table
+ * page left it is granted and logged whole. So starting and harvesting cost what was written, not what is mapped.
+ *
+ * hafdbs: pages carry DBM, the walker sets S2AP[1] on the first write, no exit (FEAT_HAFDBS).
  * write-protect: leaves lose S2AP[1]; the fault grants the permission *first*, sets the log bit after, with
  * release, and only then drops the stale translation. In the other order a harvest between the two would take the bit and
  * protect again, the late grant would undo the protection, and the page would stay writable and unlogged.

@@ -2,7 +2,6 @@
 #include <stddef.h>
 
 #include "core/base/assert.h"
-#include "core/base/bitmap.h"
 #include "core/base/bits.h"
 #include "core/vm/arch.h"
 #include "core/vm/stage2.h"
@@ -16,11 +15,10 @@
 #define LEVEL_FIRST	  1u
 #define LEVEL_BLOCK	  2u
 #define LEVEL_LAST	  3u
-#define SPLIT_AT_ONCE	  32u
 
 enum err s2_init(struct s2_table *t, const struct s2_config *cfg)
 {
-	if (cfg->pool_count > S2_POOL_MAX || ((uintptr_t)cfg->root % (S2_ROOT_PAGES * PAGE_BYTES)) != 0 ||
+	if (((uintptr_t)cfg->root % (S2_ROOT_PAGES * PAGE_BYTES)) != 0 ||
 		((uintptr_t)cfg->pool % PAGE_BYTES) != 0) {
 		return ERR_RANGE;
 	}
@@ -49,9 +47,10 @@ static void tell(const struct s2_table *t, uint64_t ipa, uint64_t page_count, ui
 	}
 }
 
+/* Acquire: a table that is found was filled before. A harvest walks without the lock while a fault splits a block. */
 static uint64_t desc_load(const uint64_t *desc)
 {
-	return __atomic_load_n(desc, __ATOMIC_RELAXED);
+	return __atomic_load_n(desc, __ATOMIC_ACQUIRE);
 }
 
 static void desc_store(uint64_t *desc, uint64_t value)
@@ -97,16 +96,22 @@ static uint64_t level_pages(uint32_t level)
 
 /* ---- the pool ---- */
 
+/** Free pages that were tables are a list: the first word of each has the index of the next, counted from 1. */
 static uint64_t *pool_take(struct s2_table *t)
 {
-	for (uint32_t i = 0; i < t->cfg.pool_count; i++) {
-		if (!bitmap_test(t->used, i)) {
-			bitmap_set(t->used, i);
-			t->free_count--;
-			return t->cfg.pool[i];
-		}
+	uint64_t *table;
+
+	if (t->free_count == 0) {
+		return NULL;
 	}
-	return NULL;
+	t->free_count--;
+	if (t->free_first == 0) {
+		return t->cfg.pool[t->fresh++];
+	}
+	table = t->cfg.pool[t->free_first - 1u];
+	t->free_first = (uint32_t)table[0];
+	table[0] = 0;
+	return table;
 }
 
 /** The table must be invalid for every walker by now. */
@@ -114,11 +119,12 @@ static void pool_give(struct s2_table *t, uint64_t *table)
 {
 	size_t i = (size_t)((s2_page *)table - t->cfg.pool);
 
-	ASSERT(i < t->cfg.pool_count && bitmap_test(t->used, i));
+	ASSERT(i < t->fresh);
 	for (uint32_t k = 0; k < S2_ENTRIES; k++) {
 		table[k] = 0;
 	}
-	bitmap_clear(t->used, i);
+	table[0] = t->free_first;
+	t->free_first = (uint32_t)i + 1u;
 	t->free_count++;
 }
 
@@ -268,91 +274,39 @@ static uint64_t *table_for(struct s2_table *t, uint64_t block, uint64_t set, uin
 	if ((block & S2_SOFT_WRITE) != 0) {
 		page = (page | set) & ~clear;
 	}
-	/* Blocks are never tracked, so no walker changes this one while it is copied. */
+	/* Blocks carry no DBM, so no walker changes this one while it is copied. */
 	for (uint32_t i = 0; table != NULL && i < S2_ENTRIES; i++) {
 		table[i] = page + (uint64_t)i * PAGE_BYTES;
 	}
 	return table;
 }
 
-static enum err split_locked(struct s2_table *t, uint64_t ipa)
+enum err s2_split_locked(struct s2_table *t, ipa_t ipa, uint64_t set, uint64_t clear)
 {
-	uint64_t *entry = block_entry(t, ipa);
-	uint64_t *table;
+	uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES);
+	uint64_t *entry, *table;
 
+	if (ipa.v >= BIT64(S2_IPA_BITS)) {
+		return ERR_RANGE;
+	}
+	entry = block_entry(t, at);
 	if (entry == NULL) {
 		return ERR_OK;
 	}
-	table = table_for(t, desc_load(entry), 0, 0);
+	table = table_for(t, desc_load(entry), set, clear);
 	if (table == NULL) {
 		return ERR_FULL;
 	}
-	replace(t, ipa, entry, (uintptr_t)table | S2_TABLE | S2_VALID);
+	replace(t, at, entry, (uintptr_t)table | S2_TABLE | S2_VALID);
 	return ERR_OK;
-}
-
-/** Up to SPLIT_AT_ONCE blocks from *ipa on; moves *ipa. Tables are filled before the gap opens. */
-static enum err split_some(struct s2_table *t, uint64_t *ipa, uint64_t end, uint64_t set, uint64_t clear)
-{
-	uint64_t *entry[SPLIT_AT_ONCE], *table[SPLIT_AT_ONCE];
-	uint64_t first = *ipa;
-	enum err err = ERR_OK;
-	uint32_t n = 0;
-
-	for (; *ipa < end && n < SPLIT_AT_ONCE; *ipa += BLOCK_BYTES) {
-		entry[n] = block_entry(t, *ipa);
-		if (entry[n] == NULL) {
-			continue;
-		}
-		table[n] = table_for(t, desc_load(entry[n]), set, clear);
-		if (table[n] == NULL) {
-			err = ERR_FULL;
-			break;
-		}
-		n++;
-	}
-	if (n == 0) {
-		return err;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		desc_store(entry[i], 0);
-	}
-	t->cfg.ops->publish(t->cfg.ops_ctx);
-	t->cfg.ops->invalidate(t->cfg.ops_ctx, first, (*ipa - first) / PAGE_BYTES);
-	t->cfg.ops->complete(t->cfg.ops_ctx);
-	for (uint32_t i = 0; i < n; i++) {
-		desc_store(entry[i], (uintptr_t)table[i] | S2_TABLE | S2_VALID);
-	}
-	t->cfg.ops->publish(t->cfg.ops_ctx);
-	return err;
-}
-
-enum err s2_split_range(struct s2_table *t, ipa_t ipa, uint64_t page_count, uint64_t set, uint64_t clear)
-{
-	uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES);
-	uint64_t end = ipa.v + page_count * PAGE_BYTES;
-	enum err err = ERR_OK;
-
-	if (!range_ok(ipa.v, page_count)) {
-		return ERR_RANGE;
-	}
-	while (err == ERR_OK && at < end) {
-		spin_lock(&t->lock);
-		err = split_some(t, &at, end, set, clear);
-		spin_unlock(&t->lock);
-	}
-	return err;
 }
 
 enum err s2_split(struct s2_table *t, ipa_t ipa)
 {
 	enum err err;
 
-	if (ipa.v >= BIT64(S2_IPA_BITS)) {
-		return ERR_RANGE;
-	}
 	spin_lock(&t->lock);
-	err = split_locked(t, ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES));
+	err = s2_split_locked(t, ipa, 0, 0);
 	spin_unlock(&t->lock);
 	return err;
 }
@@ -396,19 +350,6 @@ void s2_join(struct s2_table *t, ipa_t ipa)
 	spin_unlock(&t->lock);
 }
 
-uint32_t s2_split_cost(struct s2_table *t, ipa_t ipa, uint64_t page_count)
-{
-	uint64_t end = ipa.v + page_count * PAGE_BYTES;
-	uint32_t cost = 0;
-
-	spin_lock(&t->lock);
-	for (uint64_t at = ROUND_DOWN(ipa.v, (uint64_t)BLOCK_BYTES); at < end; at += BLOCK_BYTES) {
-		cost += block_entry(t, at) != NULL;
-	}
-	spin_unlock(&t->lock);
-	return cost;
-}
-
 uint32_t s2_free_pages(struct s2_table *t)
 {
 	uint32_t n;
@@ -427,10 +368,10 @@ static enum err split_ends(struct s2_table *t, uint64_t ipa, uint64_t end)
 	enum err err = ERR_OK;
 
 	if (ipa % BLOCK_BYTES != 0 || end - ipa < BLOCK_BYTES) {
-		err = split_locked(t, ROUND_DOWN(ipa, (uint64_t)BLOCK_BYTES));
+		err = s2_split_locked(t, (ipa_t){ ipa }, 0, 0);
 	}
 	if (err == ERR_OK && end % BLOCK_BYTES != 0) {
-		err = split_locked(t, ROUND_DOWN(end, (uint64_t)BLOCK_BYTES));
+		err = s2_split_locked(t, (ipa_t){ end }, 0, 0);
 	}
 	return err;
 }

@@ -24,7 +24,6 @@
 #define S2_IPA_BITS   40u
 #define S2_ROOT_PAGES 2u /* two concatenated level 1 tables, aligned to their size */
 #define S2_ENTRIES    512u
-#define S2_POOL_MAX   512u
 #define S2_T0SZ	      (64u - S2_IPA_BITS)
 #define S2_SL0	      1u /* start at level 1 */
 
@@ -71,7 +70,7 @@ struct s2_attr {
 struct s2_config {
 	s2_page *root;	     /* S2_ROOT_PAGES, aligned to their total size, zero */
 	s2_page *pool;	     /* page-aligned, zero */
-	uint32_t pool_count; /* at most S2_POOL_MAX */
+	uint32_t pool_count;
 	bool pages_only;     /* no blocks */
 	bool fwb;	     /* MemAttr in the form of FEAT_S2FWB */
 	const struct s2_ops *ops;
@@ -81,12 +80,13 @@ struct s2_config {
 struct s2_table {
 	struct spinlock lock;
 	struct s2_config cfg;
-	struct s2_watch watch;			/* changed NULL: nobody */
-	uint64_t used[(S2_POOL_MAX + 63) / 64]; /* pool pages that are tables */
-	uint32_t free_count;
+	struct s2_watch watch; /* changed NULL: nobody */
+	uint32_t free_count; /* pool pages that are no tables: never used, or in the list */
+	uint32_t fresh;	     /* the first that was never one */
+	uint32_t free_first; /* 0: the list is empty */
 };
 
-/** ERR_RANGE: alignment or pool size. */
+/** ERR_RANGE: alignment. */
 MUST_CHECK enum err s2_init(struct s2_table *t, const struct s2_config *cfg);
 /** One watcher of a table at most, and for good. */
 void s2_set_watch(struct s2_table *t, struct s2_watch watch);
@@ -103,17 +103,15 @@ MUST_CHECK enum err s2_unmap(struct s2_table *t, ipa_t ipa, uint64_t page_count)
 /** Give or take the write permission of mapped pages; complete on return. ERR_FULL as s2_unmap. */
 MUST_CHECK enum err s2_protect(struct s2_table *t, ipa_t ipa, uint64_t page_count, bool write);
 
-/** Table pages that splitting every block in the range would take, and those that are left. */
-uint32_t s2_split_cost(struct s2_table *t, ipa_t ipa, uint64_t page_count);
+/** Table pages that are left. */
 uint32_t s2_free_pages(struct s2_table *t);
 /** The block at ipa becomes 512 pages. ERR_OK also when it is no block; ERR_FULL. */
 MUST_CHECK enum err s2_split(struct s2_table *t, ipa_t ipa);
 /**
- * Every block in the range becomes 512 pages; where pages are writable they are changed by set and clear on the way. Many
- * blocks go through one break-before-make, for a lock and an invalidation each are what splitting costs. ERR_FULL: some
- * blocks may have been split.
+ * The same for a caller that holds t->lock; where the block may be written (S2_SOFT_WRITE), set and clear change its pages on the
+ * way.
  */
-MUST_CHECK enum err s2_split_range(struct s2_table *t, ipa_t ipa, uint64_t page_count, uint64_t set, uint64_t clear);
+MUST_CHECK enum err s2_split_locked(struct s2_table *t, ipa_t ipa, uint64_t set, uint64_t clear);
 /** 512 pages become one block again, if they are contiguous and alike; otherwise nothing happens. */
 void s2_join(struct s2_table *t, ipa_t ipa);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
  * The dirty log (core/vm/dirty_log.c, core/vm/stage2.c) as a model: one page of a VM, two vCPUs that store to it, the service
- * core that splits its block, harvests, reads the page and stops the vCPUs. A step is one access to what cores share.
+ * core that protects its block, harvests, reads the page and stops the vCPUs. A step is one access to what cores share.
  *
  * A PE may cache a translation at any time it may walk, keeps it until it drops it by itself or an invalidation reaches it,
  * and a store that was translated may reach memory later; only complete() waits for both. A store of the
@@ -38,7 +38,8 @@
 byte bad;
 
 /* the descriptors: block, or the page's leaf in the table */
-bool block = true;		/* the level 2 entry is a block, writable and untracked */
+bool block = true;		/* the level 2 entry is a block */
+bool block_write = true;	/* ... and writable: not tracked */
 bool table;			/* ... or a table; neither: the gap of break-before-make */
 bool valid = true, write, dbm;	/* the leaf */
 bool lock;
@@ -61,7 +62,7 @@ bool unmapped;
 inline take_lock() { atomic { !lock -> lock = true } }
 inline give_lock() { lock = false }
 
-#define WALK (block -> T_WRITE : (table && valid -> (write -> T_WRITE : (dbm -> T_CLEAN : T_READ)) : T_NONE))
+#define WALK (block -> (block_write -> T_WRITE : T_READ) : (table && valid -> (write -> T_WRITE : (dbm -> T_CLEAN : T_READ)) : T_NONE))
 
 /* Descriptors are stored before: TLBI to every PE. */
 inline invalidate()
@@ -97,7 +98,21 @@ end:	do
 inline fault(i)
 {
 	take_lock();
+#ifndef NO_TABLES
 	if
+	:: block ->			/* s2_split_locked(): its pages are protected, with DBM for the hardware */
+#ifdef HAFDBS
+		dbm = true;
+#endif
+		block = false;
+		invalidate();
+		complete();
+		table = true
+	:: else
+	fi;
+#endif
+	if
+	:: block -> block_write = true; logged[0] = true	/* no table to be had: the whole block is granted and logged */
 	:: table && valid ->
 #ifdef BUG_LOG_BEFORE_PERMISSION
 		logged[0] = true;
@@ -204,14 +219,22 @@ inline harvest()
 #endif
 #ifdef HAFDBS
 	if
-	:: atomic { valid && dbm && write -> write = false; dirty = true }
+	:: atomic { table && valid && dbm && write -> write = false; dirty = true }
 	:: else
 	fi;
 #else
 	if
-	:: dirty && valid && write -> write = false		/* arch_desc_clear(): atomic, a leaf that is gone stays gone */
+	:: dirty && table && valid && write -> write = false	/* arch_desc_clear(): atomic, a leaf that is gone stays gone */
 	:: else
 	fi;
+#endif
+#ifdef NO_TABLES
+	take_lock();
+	if
+	:: block && block_write -> block_write = false; dirty = true
+	:: else
+	fi;
+	give_lock();
 #endif
 	if
 	:: dirty ->
@@ -242,19 +265,8 @@ inline start()
 {
 	on = true;
 	take_lock();
-	block = false;			/* s2_split_range(): the table was filled before, its pages protected */
-	invalidate();
-	complete();
-#ifdef HAFDBS
-	dbm = true;
-#endif
-	table = true;
+	block_write = false;		/* in the block: it is split by the first store that faults */
 	give_lock();
-	/* leaf_track(): a page that the hardware, or a fault, has made writable since */
-	if
-	:: write && !dbm -> write = false
-	:: else
-	fi;
 #ifndef BUG_NO_TLBI
 	invalidate();
 	complete()
@@ -279,6 +291,7 @@ proctype service()
 	od;
 #ifdef UNMAP
 	take_lock();			/* s2_unmap() */
+	block = false;
 	valid = false;
 #ifndef BUG_UNMAP_WITHOUT_TLBI
 	invalidate();

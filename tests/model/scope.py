@@ -34,6 +34,8 @@ CONFIGURATIONS = [
     ("dirty_log", "write protection, two rounds", False, "ROUNDS=2"),
     ("dirty_log", "write protection, more stores", False, "ROUNDS=1 STORES_1=2"),
     ("dirty_log", "write protection, unmap", True, "ROUNDS=1 UNMAP"),
+    ("dirty_log", "write protection, no table for the split", False, "ROUNDS=1 NO_TABLES"),
+    ("dirty_log", "hardware dirty state, no table for the split", False, "HAFDBS ROUNDS=1 NO_TABLES"),
     ("dirty_log", "write protection, faults counted", True, "ROUNDS=1 STORES_0=1 EL2_WRITES=0 COUNT_FAULTS"),
 ]
 

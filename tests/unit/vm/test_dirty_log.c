@@ -227,25 +227,60 @@ static void stop_gives_blocks_and_permissions_back(void **state)
 	backends(stopped);
 }
 
+static uint32_t level_of(struct world *w, uint64_t page)
+{
+	uint32_t level;
+
+	assert_non_null(s2_leaf(&w->s2, ipa(BASE + page * PAGE_BYTES), &level));
+	return level;
+}
+
+static void split_by_writes(enum dirty_backend backend)
+{
+	struct world w;
+
+	make(&w, backend, POOL);
+	assert_int_equal(w.tracker.ops->start(w.tracker.ctx), ERR_OK);
+	for (uint64_t page = 0; page < PAGES; page += PAGES_PER_BLOCK) {
+		assert_int_equal(level_of(&w, page), 2);
+	}
+	guest_write(&w, 600);
+	assert_int_equal(level_of(&w, 0), 2);
+	assert_int_equal(level_of(&w, 600), 3);
+	assert_int_equal(level_of(&w, 1024), 2);
+	harvest(&w);
+	assert_int_equal(bitmap_count(w.map, 0, PAGES), 1);
+}
+
+static void only_blocks_that_are_written_are_split(void **state)
+{
+	(void)state;
+	backends(split_by_writes);
+}
+
 static void short_of_tables(enum dirty_backend backend)
 {
 	struct world w;
 
-	/* One level 2 table is taken; four blocks want four more. */
-	for (uint32_t n = 1; n < 5; n++) {
-		uint32_t level;
-
-		make(&w, backend, n);
-		assert_int_equal(w.tracker.ops->start(w.tracker.ctx), ERR_FULL);
-		assert_non_null(s2_leaf(&w.s2, ipa(BASE), &level));
-		assert_int_equal(level, 2);
-		guest_write(&w, 1);
-	}
-	make(&w, backend, 5);
+	/* One level 2 table is taken, one is left for a split. */
+	make(&w, backend, 2);
 	assert_int_equal(w.tracker.ops->start(w.tracker.ctx), ERR_OK);
+	guest_write(&w, 1);
+	guest_write(&w, 600);
+	guest_write(&w, 601);
+	assert_int_equal(level_of(&w, 1), 3);
+	assert_int_equal(level_of(&w, 600), 2);
+	harvest(&w);
+	assert_int_equal(bitmap_count(w.map, 0, PAGES), 1 + PAGES_PER_BLOCK);
+	assert_true(bitmap_test(w.map, 512) && bitmap_test(w.map, 1023));
+	harvest(&w);
+	assert_int_equal(bitmap_count(w.map, 0, PAGES), 0);
+	guest_write(&w, 700);
+	harvest(&w);
+	assert_int_equal(bitmap_count(w.map, 0, PAGES), PAGES_PER_BLOCK);
 }
 
-static void start_without_tables_is_refused_and_changes_nothing(void **state)
+static void without_tables_a_written_block_is_reported_whole(void **state)
 {
 	(void)state;
 	backends(short_of_tables);
@@ -312,7 +347,8 @@ int main(void)
 		cmocka_unit_test(page_written_after_its_harvest_is_reported_again),
 		cmocka_unit_test(shadow_of_reported_pages_ends_equal_to_ram),
 		cmocka_unit_test(stop_gives_blocks_and_permissions_back),
-		cmocka_unit_test(start_without_tables_is_refused_and_changes_nothing),
+		cmocka_unit_test(only_blocks_that_are_written_are_split),
+		cmocka_unit_test(without_tables_a_written_block_is_reported_whole),
 		cmocka_unit_test(forbidden_page_stays_forbidden),
 		cmocka_unit_test(what_was_pages_before_is_tracked_too),
 		cmocka_unit_test(cursor_that_cannot_be_is_refused),
