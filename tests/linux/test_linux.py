@@ -136,3 +136,22 @@ def newer_linux_moves_there_and_back():
 @case(timeout_s=400, each=[("1-vcpu", (1, 2)), ("2-vcpus", (2, 4)), ("4-vcpus", (4, 2))])
 def linux_moves_there_and_back_at_work(shape):
     there_and_back(*shape)
+
+
+@case(timeout_s=280)
+def linux_moves_with_its_network_card_and_keeps_its_connection():
+    with lab() as the_lab, linux.Network(the_lab) as net:
+        words = net.words()
+        beta = start(the_lab, "beta", 2, **linux.options(**net.options("beta")))
+        alpha = linux.boot(the_lab, extra=words, **net.options("alpha"))
+        linux.check_goes_on(alpha)
+        linux.check_stream(alpha)
+        move(alpha, beta, **PATIENT)
+        linux.check_goes_on(beta)
+        linux.check_stream(beta)
+        move(beta, alpha, **PATIENT)
+        linux.check_stream(alpha)
+        linux.check_health(alpha, beta)
+        lost = [after["n"] for before, after in zip(linux.streams(alpha, beta), linux.streams(alpha, beta)[1:])
+                if after["n"] != before["n"] + 1]
+        check(not lost, f"reports of the stream missing or twice before {lost}")
