@@ -11,6 +11,9 @@ image-objs = $(patsubst %,$I/obj/%.o,$(basename $1))
 # net/ and simd-src run on service cores only.
 image-general-src := $(filter-out $(net-src) $(simd-src),$(image-src))
 $(call image-objs,$(image-general-src)): CFLAGS-class := $(CFLAGS_IMAGE_GENERAL)
+# The engine decides a few hundred times a second; only what touches each page is worth its size.
+engine-page-path := migration/ram.c migration/session/channel.c migration/session/frame.c
+$(call image-objs,$(filter-out $(engine-page-path),$(engine-src))): CFLAGS-class := $(CFLAGS_IMAGE_GENERAL) -Os
 $(call image-objs,$(simd-src)): CFLAGS-class := -march=armv8-a+crypto
 
 $I/obj/%.o: %.c tools/make/flags.mk | $(stamp-cross) $(stamp-packages) $(stamp-host)
