@@ -88,7 +88,10 @@ static void scan_desc(struct scan *s, uint32_t at, const uint8_t *desc)
 	bool sure = e1000e_ring_distance(s->ring, s->ring->tail, at) >= MIN(E1000E_UNPOSTED_MAX, s->ring->count / 2) ||
 		    (s->report_seen && s->report_done);
 
-	s->unused |= is_zero(desc);
+	if (is_zero(desc)) {
+		s->unused = true; /* the device came this far, and not around: what is beyond it never took */
+		return;
+	}
 	s->extended |= (word & E1000E_TX_DEXT) != 0;
 	if (is_context(desc)) {
 		bool again = s->count > 0 && is_segmentation(s->found[0]) == is_segmentation(desc);
@@ -113,7 +116,7 @@ static enum err ring_scan(const struct e1000e *e, struct scan *s)
 	uint8_t chunk[CHUNK * E1000E_DESC_BYTES];
 
 	left = MIN(left, E1000E_RING_MAX);
-	for (uint32_t n = 0; n <= E1000E_RING_MAX && left > 0 && s->count < E1000E_CONTEXTS_MAX && !s->doubt; n++) {
+	for (uint32_t n = 0; n <= E1000E_RING_MAX && left > 0 && s->count < E1000E_CONTEXTS_MAX && !s->doubt && !s->unused; n++) {
 		uint32_t len;
 
 		end = end == 0 ? r->count : end;
@@ -122,7 +125,7 @@ static enum err ring_scan(const struct e1000e *e, struct scan *s)
 			    len * E1000E_DESC_BYTES) != ERR_OK) {
 			return ERR_RANGE;
 		}
-		for (uint32_t i = len; i > 0 && !s->doubt; i--) {
+		for (uint32_t i = len; i > 0 && !s->doubt && !s->unused; i--) {
 			scan_desc(s, end - len + i - 1, chunk + (i - 1) * E1000E_DESC_BYTES);
 		}
 		end -= len;

@@ -440,7 +440,7 @@ static void every_register_makes_the_round_trip(void **state)
 
 	for (uint32_t round = 0; round < 50; round++) {
 		struct e1000e_bench *a = &fx->host[0], *b = &fx->host[1];
-		uint32_t before[E1000E_REGISTERS_COUNT], n = 0, icr;
+		uint32_t before[E1000E_REGISTERS_COUNT], n = 0, icr, semaphore;
 
 		fake_mmio_reset();
 		host_init(fx, 0);
@@ -484,6 +484,7 @@ static void every_register_makes_the_round_trip(void **state)
 			}
 		}
 		icr = rd(a, 0x00c8);
+		semaphore = a->dev.reg[0x5b50 / 4];
 		a->dev.faults = 0; /* of what was sent from rings of garbage */
 		b->dev.faults = 0;
 		migrate(fx, a, b);
@@ -506,7 +507,7 @@ static void every_register_makes_the_round_trip(void **state)
 			assert_int_equal(fake_e1000e_get(&h->dev, 0x0020), 0x18240000u | a->dev.phy[4]);
 			assert_int_equal(fake_e1000e_get(&h->dev, 0x0014), 0x54520002);
 			assert_int_equal(h->dev.tidv, a->dev.tidv);
-			assert_int_equal(h->dev.reg[0x5b50 / 4] & 2, a->dev.reg[0x5b50 / 4] & 2);
+			assert_int_equal(h->dev.reg[0x5b50 / 4], semaphore);
 			assert_int_equal(h->dev.faults, 0);
 		}
 		assert_int_equal(b->dev.reg[0xd0 / 4], a->dev.reg[0xd0 / 4]);
@@ -681,6 +682,38 @@ static void a_context_that_was_written_and_not_posted_is_not_in_force(void **sta
 	}
 	e1000e_bench_tx_desc(a, at + 1, CONTEXT(7), CONTEXT_WORD, 0);
 	e1000e_bench_tx_desc(a, at + 2, BENCH_TX_BUFFERS, DATA_WORD | SENT_BYTES, CHECKSUM);
+	assert_int_equal(go_fails(fx, a, DEVICE_RUNNING_P2P, DEVICE_RUNNING), ERR_UNSUPPORTED);
+}
+
+static void a_context_beyond_what_was_ever_posted_is_none(void **state)
+{
+	struct fixture *fx = *state;
+	struct e1000e_bench *a = &fx->host[0];
+	uint32_t at = 0;
+
+	e1000e_bench_open(a);
+	for (uint32_t i = 0; i < 5; i++) {
+		send(a, &at, i, DATA_WORD, 0);
+	}
+	e1000e_bench_tx_desc(a, at + 1, CONTEXT(7), CONTEXT_WORD, 0);
+	go(fx, a, DEVICE_RUNNING_P2P);
+	assert_int_equal(a->e.context[0].state, E1000E_CONTEXT_NONE);
+}
+
+static void a_ring_that_is_written_out_of_order_is_in_doubt(void **state)
+{
+	struct fixture *fx = *state;
+	struct e1000e_bench *a = &fx->host[0];
+	uint32_t at = 0;
+
+	e1000e_bench_open(a);
+	send_context(a, &at, CONTEXT(1), CONTEXT_WORD);
+	for (uint32_t i = 0; i < BENCH_DESCS - 1; i++) {
+		send(a, &at, i, DATA_WORD, CHECKSUM);
+	}
+	/* the ring begins again at its context, behind which a report is done: in force, but for what stands further on */
+	e1000e_bench_tx_desc(a, at + 2, CONTEXT(2), CONTEXT_WORD, 0);
+	e1000e_bench_tx_desc(a, at + 3, BENCH_TX_BUFFERS, DATA_WORD | SENT_BYTES, CHECKSUM);
 	assert_int_equal(go_fails(fx, a, DEVICE_RUNNING_P2P, DEVICE_RUNNING), ERR_UNSUPPORTED);
 }
 
@@ -1369,6 +1402,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_kinds_of_context_travel, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_context_that_was_written_and_not_posted_is_not_in_force, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_context_beyond_what_was_ever_posted_is_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ring_that_is_written_out_of_order_is_in_doubt, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_overwritten_context_is_refused_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(precopy_waits_for_the_next_context_and_not_for_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(legacy_descriptors_need_no_context, setup, teardown),
