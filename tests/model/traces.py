@@ -95,6 +95,16 @@ def states_before(steps):
     return out
 
 
+def needed(steps, at, state):
+    """Whether the next step of the same host is another one, or none, without this one."""
+    later = [s for s in steps[at + 1:] if s[1] == steps[at][1] and s[0] != 2]
+    if not later or later[0][0] != 1:
+        return False
+    _, _, side, event, _, to = later[0]
+    arc = ARCS.get((("SRC", "DST")[side], state, EVENTS[event]))
+    return (arc is None or STATES.index(arc[0]) != to) and not (state == "VOID" and EVENTS[event] == "HELLO")
+
+
 def alterations(steps, seed):
     """(name, steps): each with one thing that never happened."""
     before = states_before(steps)
@@ -109,9 +119,7 @@ def alterations(steps, seed):
     changed[at] = steps[at][:3] + (EVENTS.index(other),) + steps[at][4:]
     out.append((f"step {at} is {other} in {before[at]}", changed))
     moves = [i for i in real if STATES[steps[i][5]] != before[i]]
-    # What a later step of the same host is built on. The last one of a host is missed by nobody.
-    missed = [i for i in moves if any(j > i and steps[j][1] == steps[i][1] and steps[j][0] == 1 for j in real) and
-              STATES[steps[i][5]] in ("HELD", "READY", "GIVEN", "PREPARING")]
+    missed = [i for i in moves if needed(steps, i, before[i])]
     if missed:
         at = missed[seed % len(missed)]
         out.append((f"step {at}, {EVENTS[steps[at][3]]}, is missing", steps[:at] + steps[at + 1:]))
