@@ -20,6 +20,7 @@ import fnmatch
 import glob
 import hashlib
 import pathlib
+import re
 import shutil
 import sys
 import time
@@ -64,9 +65,12 @@ class Named:
         texts = {}
         for path, old, new in self.edits:
             text = texts.get(path) or pathlib.Path(path).read_text()
-            if text.count(old) != 1:
-                raise SystemExit(f"mutants: {self.name}: in {path} the old text is there {text.count(old)} times, not once:\n{old}")
-            texts[path] = text.replace(old, new)
+            # Lines may have been broken elsewhere since.
+            pattern = r"^[ \t]*" + r"\s+".join(map(re.escape, old.split())) + r"[ \t]*\n"
+            found = re.findall(pattern, text, re.M)
+            if len(found) != 1:
+                raise SystemExit(f"mutants: {self.name}: in {path} the old text is there {len(found)} times, not once:\n{old}")
+            texts[path] = text.replace(found[0], new)
         return texts
 
 
@@ -176,7 +180,7 @@ def run_sample(args):
     print(f"mechanical: {len(drawn)} of {total} mutants, seed {args.seed}", flush=True)
     known = {p: [Check(t) for t in area(p) if t.startswith("sim") or pathlib.Path(t.split()[1] + ".c").exists()]
              for p in {c.path for c in drawn}}
-    counts, by, survivors = [0, 0, 0], {}, []
+    counts, by, unbuilt = [0, 0, 0], {}, 0
     for change in drawn:
         if args.list:
             print(f"  {change}")
@@ -185,6 +189,7 @@ def run_sample(args):
         try:
             result = kill(change, known[change.path])
         except BuildFailed:
+            unbuilt += 1
             print(f"  none {change}: does not build", flush=True)
             continue
         seconds = time.monotonic() - began
@@ -197,8 +202,9 @@ def run_sample(args):
         counts[1] += 1
         reason = reasons.get(change.key())
         counts[2] += reason is not None
-        survivors.append(change)
         print(f"  {'known' if reason else 'LEFT'} {change}: {reason or change.key()}, {seconds:.1f} s", flush=True)
+    if unbuilt:
+        print(f"  {unbuilt:5} do not build, and count for nothing")
     for text, n in sorted(by.items(), key=lambda item: -item[1]):
         print(f"  {n:5} caught by {text}")
     return counts

@@ -301,13 +301,13 @@ static void forbidden_page_stays_forbidden(void **state)
 	assert_int_equal(dirty_log_fault(&w.log, ipa(BASE + 9 * PAGE_BYTES)), DIRTY_FAULT_FORBIDDEN);
 }
 
-/** A part of RAM that is mapped by pages already when tracking begins, and cached as writable. */
+/** RAM that is mapped by pages already when tracking begins, so that no split invalidates anything, and cached as writable. */
 static void pages_before(enum dirty_backend backend)
 {
 	struct world w;
 
 	make(&w, backend, POOL);
-	assert_int_equal(s2_split_range(&w.s2, ipa(BASE), 512, 0, 0), ERR_OK);
+	assert_int_equal(s2_split_range(&w.s2, ipa(BASE), PAGES, 0, 0), ERR_OK);
 	guest_write(&w, 3);
 	assert_int_equal(w.tracker.ops->start(w.tracker.ctx), ERR_OK);
 	guest_write(&w, 3);
