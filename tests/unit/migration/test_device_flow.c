@@ -471,6 +471,60 @@ static void frames_are_placed_in_their_order_once(void **state)
 	pair_assert_runs(&pair, 0);
 }
 
+/* ---- more state than any buffer holds ---- */
+
+/** A sum instead of SHA-256: the bytes are many. */
+static void sum_start(struct hash_state *h)
+{
+	memset(h, 0, sizeof(*h));
+}
+
+static void sum_add(struct hash_state *h, const void *bytes, size_t len)
+{
+	uint64_t sum, last = 0;
+
+	if (len == 0) {
+		return;
+	}
+	memcpy(&sum, h, sizeof(sum));
+	memcpy(&last, (const uint8_t *)bytes + (len > 8 ? len - 8 : 0), len > 8 ? 8 : len);
+	sum = (sum + len) * UINT64_C(0x9e3779b97f4a7c15) + last;
+	memcpy(h, &sum, sizeof(sum));
+}
+
+static void sum_finish(struct hash_state *h, uint8_t out[HASH_BYTES])
+{
+	memset(out, 0, HASH_BYTES);
+	memcpy(out, h, sizeof(uint64_t));
+}
+
+static void a_state_of_four_gibibytes_goes_through_the_buffers_there_are(void **state)
+{
+	static const struct hash_ops sum = { .start = sum_start, .add = sum_add, .finish = sum_finish };
+	const uint64_t bulk = (UINT64_C(4) << 30) + 12345;
+	struct migration_params params;
+	char reason[REASON_BYTES];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		pair.node[i].engine.hash = &sum;
+		engine_params_get(&pair.node[i].engine, &params);
+		params.x_handover_timeout_ms = 3600000;
+		params.downtime_limit_ms = 2000000;
+		assert_int_equal(engine_params_set(&pair.node[i].engine, &params, reason), ERR_OK);
+	}
+	pair.node[0].device[0].bulk_bytes = bulk;
+	pair_begin(&pair, 0);
+	for (uint64_t n = 0; n < 40u * PAIR_STEPS_MAX && !pair_settled(&pair); n++) {
+		pair_step(&pair);
+	}
+	finish();
+	assert_true(pair.node[1].engine.devices.run[0].stream.image_bytes > bulk);
+	assert_int_equal(pair.node[0].engine.devices.run[0].stream.image_bytes,
+		pair.node[1].engine.devices.run[0].stream.image_bytes);
+	assert_true(pair.node[1].device[0].records_loaded > bulk / 30000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +546,8 @@ int main(void)
 			a_destination_whose_device_was_reset_never_runs_the_vm, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_blocked_device_is_named_before_anything_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(frames_are_placed_in_their_order_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_state_of_four_gibibytes_goes_through_the_buffers_there_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			with_switchover_ack_the_vm_stops_only_when_initial_state_is_loaded, NULL, teardown),
 	};
