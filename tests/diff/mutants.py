@@ -30,8 +30,6 @@ MUTANTS = (
            "bool dbm = g->ha && model_bit(desc, 51);"),
     Mutant("a written page is not marked accessed", "_walk.c", "\twant |= BIT64(10);\n\tif (is_write",
            "\twant |= is_write ? 0 : BIT64(10);\n\tif (is_write"),
-    Mutant("a refused write makes a page dirty", "_walk.c", "if (is_write && permitted && leaf->upgrade) {",
-           "if (is_write && model_bit(*desc, 51) && g->hd && g->stage2) {"),
     Mutant("the TLB forgets that a page was dirty", "_translate.c", "\tif (e == NULL) {", "\tif (e == NULL || t->write) {"),
     Mutant("the TLB is not kept at all", "_tlb.c", "\t*place = *e;", "\t(void)e;"),
     Mutant("TLBI_S2_IPA does nothing", "_tlb.c", "\tcase 0x2a:\n\t\tr.kinds = KINDS_S2;", "\tcase 0x2a:\n\t\tr.kinds = 0;"),

@@ -104,8 +104,12 @@ struct smmu_case {
 	struct smmu_stage s1, s2;
 	uint64_t ste[8], cd[8];
 	bool tbi;
+	/* Where the last transaction went through, 0: none did; a change likes to hit what it left in the TLB. */
+	uint64_t last;
 	/* What was changed and not invalidated: either outcome is right. */
 	bool stale;
+	/* A block of stage 1, which stage 2 may cut in parts, was invalidated by one address. */
+	bool parts;
 };
 
 extern const char *const smmu_odd_name[ODD_COUNT];
@@ -119,6 +123,8 @@ static inline bool smmu_case_two_level(uint64_t number)
 void smmu_case_build(struct smmu_case *c, struct diff_machine *m, uint64_t seed, uint64_t number, uint32_t idr0);
 /** Draw an address that leads into the arena's data, or nowhere; false: none was found. */
 bool smmu_case_address(struct smmu_case *c, uint64_t *iova);
+/** Does an address, as smmu_case_address gave it, still lead into the data, or nowhere? */
+bool smmu_case_again(const struct smmu_case *c, uint64_t iova);
 /** Another descriptor for a drawn leaf; what it was is stale. Returns the stage: 1, 2; 0: there is none. */
 unsigned smmu_case_change(struct smmu_case *c, struct diff_machine *m, struct smmu_map *changed);
 

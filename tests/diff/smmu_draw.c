@@ -725,16 +725,47 @@ bool smmu_case_address(struct smmu_case *c, uint64_t *iova)
 	return false;
 }
 
+/* The leaves behind an address; NULL where there is none. */
+static void leaves_of(
+	const struct smmu_case *c, uint64_t iova, const struct smmu_map **first, const struct smmu_map **second)
+{
+	uint64_t in = iova;
+
+	*first = *second = NULL;
+	if (c->s1.on) {
+		in &= BIT64(c->s1.table.input_bits) - 1;
+		*first = map_of(&c->s1, in);
+		if (*first == NULL) {
+			return;
+		}
+		in = (*first)->out + (in - (*first)->in);
+	}
+	if (c->s2.on) {
+		*second = map_of(&c->s2, in);
+	}
+}
+
+bool smmu_case_again(const struct smmu_case *c, uint64_t iova)
+{
+	uint64_t in = c->s1.on ? iova & (BIT64(c->s1.table.input_bits) - 1) : iova;
+	uint64_t pa;
+
+	return !leads(c, in, &pa) || in_data(pa);
+}
+
 unsigned smmu_case_change(struct smmu_case *c, struct diff_machine *m, struct smmu_map *changed)
 {
 	struct smmu_stage *s = c->s1.on && (!c->s2.on || one_in(c, 2)) ? &c->s1 : &c->s2;
+	const struct smmu_map *first, *second, *behind;
 	struct smmu_map *map;
 	uint64_t desc;
 
 	if (!s->on || s->count == 0) {
 		return 0;
 	}
-	map = &s->map[draw(c, s->count)];
+	leaves_of(c, c->last, &first, &second);
+	behind = s == &c->s1 ? first : second;
+	map = c->last != 0 && behind != NULL ? &s->map[behind - s->map] : &s->map[draw(c, s->count)];
 	desc = *diff_word(m, map->at);
 	switch (draw(c, 5)) {
 	case 0:

@@ -185,15 +185,12 @@ static uint32_t events(struct smmu_case *c, struct diff_machine *m, uint32_t ste
 	return count;
 }
 
-static void transaction(struct smmu_case *c, struct diff_machine *m, uint32_t step)
+static void transaction_at(struct smmu_case *c, struct diff_machine *m, uint32_t step, uint64_t iova)
 {
 	bool to_memory = diff_one_in(&c->draw, 2);
-	uint64_t iova, offset, pa;
+	uint64_t offset, pa;
 	uint32_t value = 0xd1ff0000u | step, count;
 
-	if (!smmu_case_address(c, &iova)) {
-		return;
-	}
 	offset = iova % 4096;
 	words_mark(m, offset);
 	diff_store32(m, DIFF_MAILBOX, to_memory ? value : SENTINEL);
@@ -207,8 +204,23 @@ static void transaction(struct smmu_case *c, struct diff_machine *m, uint32_t st
 		pa = (pa & 1) != 0 && pa > DIFF_DATA && pa < DIFF_DATA + DIFF_DATA_BYTES ? pa - 1 : 0;
 	}
 	count = events(c, m, step);
-	diff_line(m, "t %llu.%u %s iova=%llx stale=%u pa=%llx events=%u", (unsigned long long)c->number, step,
-		to_memory ? "w" : "r", (unsigned long long)iova, c->stale, (unsigned long long)pa, count);
+	/* Drawn from what both sides should agree on; where they do not, the case is over. */
+	c->last = pa > 1 ? iova : c->last;
+	diff_line(m, "t %llu.%u %s iova=%llx stale=%d pa=%llx events=%u", (unsigned long long)c->number, step,
+		to_memory ? "w" : "r", (unsigned long long)iova,
+		c->stale   ? 1
+		: c->parts ? 2
+			   : 0,
+		(unsigned long long)pa, count);
+}
+
+static void transaction(struct smmu_case *c, struct diff_machine *m, uint32_t step)
+{
+	uint64_t iova;
+
+	if (smmu_case_address(c, &iova)) {
+		transaction_at(c, m, step, iova);
+	}
 }
 
 /* ---- changes ---- */
@@ -275,6 +287,8 @@ static bool invalidate(struct smmu_case *c, struct diff_machine *m, unsigned sta
 	(void)command(m, d0, d1);
 	if (stage == 1) {
 		covers = op != OP_S2_IPA;
+		c->parts = c->parts ||
+			   (c->s2.on && (op == OP_NH_VA || op == OP_NH_VAA) && map->size_log2 > c->s2.table.granule);
 	} else if (c->s1.on) {
 		covers = op == OP_NSNH_ALL || op == OP_S12_VMALL;
 		if (op == OP_S2_IPA && (c->idr0 & 2) != 0) {
@@ -288,7 +302,7 @@ static bool invalidate(struct smmu_case *c, struct diff_machine *m, unsigned sta
 	return covers;
 }
 
-static void change(struct smmu_case *c, struct diff_machine *m, bool then_invalidate)
+static void change(struct smmu_case *c, struct diff_machine *m, uint32_t step, bool then_invalidate)
 {
 	struct smmu_map changed;
 	bool was_stale = c->stale;
@@ -300,6 +314,9 @@ static void change(struct smmu_case *c, struct diff_machine *m, bool then_invali
 	c->stale = true;
 	if (then_invalidate && invalidate(c, m, stage, &changed) && !was_stale) {
 		c->stale = false;
+	}
+	if (c->last != 0 && smmu_case_again(c, c->last)) {
+		transaction_at(c, m, step, c->last);
 	}
 }
 
@@ -337,6 +354,7 @@ static void everything_fresh(struct smmu_case *c, struct diff_machine *m)
 {
 	forget_everything(m);
 	c->stale = false;
+	c->parts = false;
 }
 
 /* Commands that this SMMU may not know, or not in this form (IHI 0070 4.1.3). */
@@ -427,13 +445,17 @@ static void run_case(struct diff_machine *m, uint64_t seed, uint64_t number)
 		(unsigned long long)c.cd[2], (unsigned long long)digest(m));
 	steps = (uint32_t)(6 + diff_draw(&c.draw, 8));
 	for (uint32_t step = 0; step < steps; step++) {
-		switch (diff_draw(&c.draw, 20)) {
+		switch (diff_draw(&c.draw, 22)) {
+		case 20:
+		case 21:
+			change(&c, m, step, true);
+			break;
 		case 0:
-			change(&c, m, false);
+			change(&c, m, step, false);
 			break;
 		case 1:
 		case 2:
-			change(&c, m, true);
+			change(&c, m, step, true);
 			break;
 		case 3:
 			reconfigure(&c, m);
