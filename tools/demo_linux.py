@@ -160,7 +160,7 @@ def main():
     parser.add_argument("--vcpus", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=2, help="at least that many rounds")
     parser.add_argument("--bandwidth", type=int, default=32, help="max-bandwidth in MiB/s")
-    parser.add_argument("--downtime-limit", type=int, default=3000, help="ms")
+    parser.add_argument("--downtime-limit", type=int, default=12000, help="ms; it takes that only on a machine that is busy under the boards")
     parser.add_argument("--timeout", type=float, default=240.0, help="seconds for the migration")
     parser.add_argument("--console", action="store_true", help="show all that the guest prints")
     args = parser.parse_args()
