@@ -40,7 +40,7 @@ fake-src :=
 unit-tests :=
 host-progs :=
 fuzz-progs :=
-test-targets := test-link
+test-targets := test-link test-lint
 
 folders := core/base core/vm arch/aarch64 drivers migration migration/session migration/control net board/qemu-virt
 folders += tests/fake tests/unit/base tests/unit/vm tests/unit/arch tests/unit/drivers tests/unit/migration

@@ -15,16 +15,16 @@
 #include "core/vm/irq.h"
 #include "drivers/mmio.h"
 
-#define STREAM_BITS	8u		/* bus 0 */
+#define STREAM_BITS	8u /* bus 0 */
 #define CMDQ_LOG2	8u
 #define EVENTQ_LOG2	7u
 #define DEVICE_VMID	1u
 #define PA_BITS		40u
-#define PS_40_BITS	2u		/* code of STE.S2PS */
-#define SCRATCH_IOVA(i)	(0x3ffff000u - (i) * PAGE_BYTES) /* below guest RAM; only devices see them */
+#define PS_40_BITS	2u			       /* code of STE.S2PS */
+#define SCRATCH_IOVA(i) (0x3ffff000u - (i)*PAGE_BYTES) /* below guest RAM; only devices see them */
 
-#define RAM_BLOCKS_MAX (SLOT_RAM_MIB_MAX * 0x100000u / BLOCK_BYTES)
-#define DEVICE_POOL    (RAM_BLOCKS_MAX + 8u)
+#define RAM_BLOCKS_MAX	(SLOT_RAM_MIB_MAX * 0x100000u / BLOCK_BYTES)
+#define DEVICE_POOL	(RAM_BLOCKS_MAX + 8u)
 
 struct passthrough passthrough;
 
@@ -81,7 +81,7 @@ static enum err ram_page(void *ctx, uint64_t iova, uint64_t len_bytes, uint64_t 
 	uint64_t last;
 
 	if (len_bytes == 0 || iova > UINT64_MAX - len_bytes || !vm_ram_page(d->bus->vm, iova, page) ||
-	    !vm_ram_page(d->bus->vm, iova + len_bytes - 1u, &last)) {
+		!vm_ram_page(d->bus->vm, iova + len_bytes - 1u, &last)) {
 		return ERR_RANGE;
 	}
 	return ERR_OK;
@@ -103,7 +103,8 @@ static enum err function_command(void *ctx, bool bus_master, bool intx)
 {
 	struct passthrough_device *d = ctx;
 
-	pcie_command(&d->bus->pcie, d->function, intx ? PCIE_COMMAND_INTX_DISABLE : 0, intx ? 0 : PCIE_COMMAND_INTX_DISABLE);
+	pcie_command(
+		&d->bus->pcie, d->function, intx ? PCIE_COMMAND_INTX_DISABLE : 0, intx ? 0 : PCIE_COMMAND_INTX_DISABLE);
 	return pcie_bus_master(&d->bus->pcie, d->function, bus_master);
 }
 
@@ -141,7 +142,8 @@ static enum err pages_change(struct passthrough_device *d, uint32_t changed, uin
 		if ((changed & BIT32(first)) == 0) {
 			continue;
 		}
-		while (last + 1 < pages && (changed & BIT32(last + 1)) != 0 && ((traps & BIT32(last + 1)) != 0) == trap) {
+		while (last + 1 < pages && (changed & BIT32(last + 1)) != 0 &&
+			((traps & BIT32(last + 1)) != 0) == trap) {
 			last++;
 		}
 		err = pages_map(d, first, last, trap);
@@ -212,7 +214,7 @@ static enum err edu_bar_map(struct passthrough_device *d, uint64_t at, uint64_t 
 
 	return err != ERR_OK ? err
 			     : s2_map(&d->bus->vm->s2, ipa(at + PAGE_BYTES), pa(d->function->bar[0].addr + PAGE_BYTES),
-				      size_bytes / PAGE_BYTES - 1u, attr);
+				       size_bytes / PAGE_BYTES - 1u, attr);
 }
 
 /** e1000e: any page may trap or not. */
@@ -240,7 +242,8 @@ static void pci_bar_map(void *ctx, uint16_t bdf, uint32_t bar, uint64_t at, uint
 	}
 	err = d->edu != NULL ? edu_bar_map(d, at, size_bytes) : e1000e_bar_map(d, at, size_bytes);
 	if (err != ERR_OK) {
-		console_line("pci: BAR at 0x%llx could not be mapped: the guest will see aborts there", (unsigned long long)at);
+		console_line("pci: BAR at 0x%llx could not be mapped: the guest will see aborts there",
+			(unsigned long long)at);
 	}
 }
 
@@ -327,7 +330,7 @@ void passthrough_poll(struct passthrough *p)
 		}
 		if (err == ERR_LOST) {
 			for (uint32_t i = 0; i < p->count; i++) {
-				p->device[i].faults++;	/* whose they were is not known: assume the worst */
+				p->device[i].faults++; /* whose they were is not known: assume the worst */
 			}
 			console_line("smmu: event queue overflowed, records are lost");
 		} else if (err == ERR_OK) {

@@ -25,8 +25,8 @@
 
 #define PASSTHROUGH_EVENTS_LOGGED_MAX 16u /* SMMU records printed in full; later ones are counted */
 
-#define PASSTHROUGH_EDUS_MAX		2u
-#define PASSTHROUGH_E1000ES_MAX		1u
+#define PASSTHROUGH_EDUS_MAX	      2u
+#define PASSTHROUGH_E1000ES_MAX	      1u
 
 struct passthrough;
 
@@ -34,12 +34,12 @@ struct passthrough;
 struct passthrough_device {
 	struct passthrough *bus;
 	struct pcie_function *function;
-	struct edu *edu;		/* or NULL */
-	struct e1000e *e1000e;		/* or NULL */
-	uint64_t faults;		/* of the function's StreamID */
-	struct spinlock bar_lock;	/* under the driver's and the guest bus's, over nothing of theirs */
-	uint64_t bar_at;		/* IPA; 0: nowhere */
-	uint32_t bar_traps;		/* e1000e: its pages that trap */
+	struct edu *edu;	  /* or NULL */
+	struct e1000e *e1000e;	  /* or NULL */
+	uint64_t faults;	  /* of the function's StreamID */
+	struct spinlock bar_lock; /* under the driver's and the guest bus's, over nothing of theirs */
+	uint64_t bar_at;	  /* IPA; 0: nowhere */
+	uint32_t bar_traps;	  /* e1000e: its pages that trap */
 };
 
 struct passthrough {
@@ -51,10 +51,10 @@ struct passthrough {
 	struct dirty_log dma_log; /* of that table, where it is asked */
 	struct dma_tracker_choice tracker;
 	struct passthrough_device device[SLOT_DEVICES_MAX];
-	uint32_t count;			/* 0: the slot has no device */
+	uint32_t count; /* 0: the slot has no device */
 	struct edu edu[PASSTHROUGH_EDUS_MAX];
 	struct e1000e e1000e[PASSTHROUGH_E1000ES_MAX];
-	uint64_t events;		/* of all */
+	uint64_t events; /* of all */
 	struct gw_smmu_event last_event;
 };
 

@@ -157,7 +157,8 @@ static enum err s2_check(struct gw_smmu *smmu, const struct gw_smmu_s2 *s2)
 		return ERR_UNSUPPORTED;
 	}
 	if ((s2->hw_access && f->httu < 1) || (s2->hw_dirty && (f->httu < 2 || !s2->hw_access))) {
-		SMMU_REASON(smmu, "stage 2: hardware access flag %u, dirty state %u, but IDR0.HTTU = %u, IDR0.COHACC = %u",
+		SMMU_REASON(smmu,
+			"stage 2: hardware access flag %u, dirty state %u, but IDR0.HTTU = %u, IDR0.COHACC = %u",
 			s2->hw_access, s2->hw_dirty, FIELD_GET(SMMU_IDR0_HTTU, f->idr0), f->coherent);
 		return ERR_UNSUPPORTED;
 	}

@@ -660,7 +660,8 @@ static struct dirty op_log(void *ctx)
 {
 	struct e1000e *e = ctx;
 
-	return e->config.tracker.ops != NULL ? e->config.tracker : (struct dirty){ .ops = &e1000e_dirty_ops, .ctx = ctx };
+	return e->config.tracker.ops != NULL ? e->config.tracker
+					     : (struct dirty){ .ops = &e1000e_dirty_ops, .ctx = ctx };
 }
 
 /* From any state, over any arc that is open: the function is cut off from memory first. */

@@ -179,6 +179,8 @@ int main(int argc, char **argv)
 	h.mem = calloc(1, DIFF_BYTES);
 	h.seen = calloc(1, DIFF_BYTES);
 	if (h.mem == NULL || h.seen == NULL) {
+		free(h.mem);
+		free(h.seen);
 		return 2;
 	}
 	m.mem = h.mem;

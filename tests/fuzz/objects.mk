@@ -25,7 +25,13 @@ fuzz: $(fuzz-all)
 fuzz-corpus: $(fuzz-all)
 	@tests/fuzz/run.py --replay $(fuzz-all)
 
-.PHONY: fuzz fuzz-corpus
+## The kept inputs once, as a test
+test-fuzz: $(fuzz-all)
+	@mkdir -p $(B)/results; echo "0 1" > $(B)/results/$@.txt
+	@tests/fuzz/run.py --replay $(fuzz-all)
+	@echo "$(words $(fuzz-all)) 0" > $(B)/results/$@.txt
+
+.PHONY: fuzz fuzz-corpus test-fuzz
 
 # The stand-ins and the fuzzers themselves are not what is looked for: without coverage of them all is quicker.
 fuzz-plain := $(fake-src) $(fuzz-host-src) $(addsuffix .c,$(fuzz-progs))

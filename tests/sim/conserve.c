@@ -16,7 +16,8 @@ static struct counted count(const struct session *s)
 		const struct frame *f = &s->pool.frames[i];
 
 		c.free += f->state == FRAME_FREE;
-		c.held += !f->orphan && (f->state == FRAME_FILLING || f->state == FRAME_READY || f->state == FRAME_LENT);
+		c.held +=
+			!f->orphan && (f->state == FRAME_FILLING || f->state == FRAME_READY || f->state == FRAME_LENT);
 	}
 	for (uint32_t i = 0; i < LINK_STREAM_COUNT; i++) {
 		c.granted += s->credit.limit[i] - s->credit.used[i];
@@ -59,7 +60,8 @@ void world_conserved(struct world *w, uint32_t host)
 	for (uint32_t i = 0; i < w->plan.host_count; i++) {
 		const struct session *t = w->hosts[i].powered ? &w->hosts[i].gw->session : NULL;
 
-		if (t != NULL && i != host && t->phase == PHASE_OPEN && t->session_id == s->session_id && t->epoch == s->epoch) {
+		if (t != NULL && i != host && t->phase == PHASE_OPEN && t->session_id == s->session_id &&
+			t->epoch == s->epoch) {
 			streams_agree(w, s->role == SESSION_SOURCE ? host : i, s->role == SESSION_SOURCE ? i : host);
 		}
 	}

@@ -310,7 +310,8 @@ static enum err run(void *ctx)
 	if (g->running) {
 		return ERR_OK;
 	}
-	if (world_fault(g->host->world, g->host, FAULT_VCPU, g->owner == OWNER_OWN && g->host->gw->engine.role == ROLE_DESTINATION ? 2 : 5)) {
+	if (world_fault(g->host->world, g->host, FAULT_VCPU,
+		    g->owner == OWNER_OWN && g->host->gw->engine.role == ROLE_DESTINATION ? 2 : 5)) {
 		return ERR_IO;
 	}
 	g->since_ns = g->stuck ? g->since_ns : host_time_us(g->host) * 1000u;

@@ -526,9 +526,10 @@ static bool image_alive(struct world *w)
 	for (uint32_t i = 0; i < w->plan.host_count; i++) {
 		enum owner owner = host_owner(&w->hosts[i]);
 
-		if (w->hosts[i].powered && (owner_may_run(owner) || owner == OWNER_HELD || owner == OWNER_GIVEN ||
-						   (owner == OWNER_GONE && at_work(w, i) && !engine_of(w, i)->src.scrubbed) ||
-						   owner == OWNER_READY)) {
+		if (w->hosts[i].powered &&
+			(owner_may_run(owner) || owner == OWNER_HELD || owner == OWNER_GIVEN ||
+				(owner == OWNER_GONE && at_work(w, i) && !engine_of(w, i)->src.scrubbed) ||
+				owner == OWNER_READY)) {
 			return true;
 		}
 	}

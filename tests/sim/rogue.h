@@ -19,8 +19,8 @@ enum rogue_lie {
 	ROGUE_ECHO,    /* says one twice */
 	ROGUE_HEADER,  /* of frames */
 	ROGUE_PAYLOAD,
-	ROGUE_TOTALS,  /* frames that say how much there was */
-	ROGUE_STATE,   /* records and device images */
+	ROGUE_TOTALS, /* frames that say how much there was */
+	ROGUE_STATE,  /* records and device images */
 	ROGUE_JOIN,
 	ROGUE_RESUME_FIRST,
 	ROGUE_RESUME = ROGUE_RESUME_FIRST, /* the hello of a later epoch */

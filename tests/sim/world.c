@@ -7,10 +7,10 @@
 #include "core/base/assert.h"
 #include "tests/sim/trace.h"
 
-#define STEPS_MAX      4000000u
-#define ZERO_STEPS_MAX 2000000u /* of one host on end: it says there is work, for ever */
-#define CONSERVED_EVERY 7u /* steps: a prime, so that no rhythm hides */
-#define SIM_US_MAX     3600000000u
+#define STEPS_MAX	4000000u
+#define ZERO_STEPS_MAX	2000000u /* of one host on end: it says there is work, for ever */
+#define CONSERVED_EVERY 7u	 /* steps: a prime, so that no rhythm hides */
+#define SIM_US_MAX	3600000000u
 
 bool world_fault(struct world *w, struct sim_host *h, enum plan_fault fault, uint32_t one_in)
 {

@@ -334,7 +334,8 @@ void guest_main(uint64_t cpu)
 	}
 	nic_setup();
 	gic_enable_spi(nic.intid, 0);
-	print("nic: e1000e %02x:%02x:%02x:%02x:%02x:%02x, INTID %u", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], nic.intid);
+	print("nic: e1000e %02x:%02x:%02x:%02x:%02x:%02x, INTID %u", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+		nic.intid);
 	timer_arm(virtual_counter());
 	for (;;) {
 		uint64_t now = virtual_counter();

@@ -24,7 +24,8 @@ static const struct arc arcs[] = {
 #define UNREACHED_ARC(side, state, event, next, why)                                                                   \
 	{ HANDOVER_##side, OWNER_##state, HANDOVER_EV_##event, OWNER_##next, why },
 #include "tests/sim/unreached.def"
-	{ HANDOVER_SRC, OWNER_OWN, HANDOVER_EV_CONVERGED, OWNER_PREPARING, "one that is reached, so that there is always one" },
+	{ HANDOVER_SRC, OWNER_OWN, HANDOVER_EV_CONVERGED, OWNER_PREPARING,
+		"one that is reached, so that there is always one" },
 };
 
 static bool sends(const enum handover_action actions[HANDOVER_ACTIONS_MAX], enum handover_action wanted)
@@ -55,8 +56,9 @@ static void every_arc_leads_where_the_list_says(void **state)
 		if (arcs[i].side == HANDOVER_DST &&
 			(arcs[i].event == HANDOVER_EV_COMMIT || arcs[i].event == HANDOVER_EV_ABORT ||
 				arcs[i].event == HANDOVER_EV_STATUS)) {
-			assert_true(sends(actions, HANDOVER_DO_SEND_UNKNOWN) || sends(actions, HANDOVER_DO_SEND_TAKEN) ||
-				    sends(actions, HANDOVER_DO_SEND_DECLINED) || sends(actions, HANDOVER_DO_SEND_READY));
+			assert_true(
+				sends(actions, HANDOVER_DO_SEND_UNKNOWN) || sends(actions, HANDOVER_DO_SEND_TAKEN) ||
+				sends(actions, HANDOVER_DO_SEND_DECLINED) || sends(actions, HANDOVER_DO_SEND_READY));
 		}
 	}
 }
