@@ -320,6 +320,23 @@ static void a_page_that_became_zero_is_zero(void **state)
 	pair_free(&pair);
 }
 
+static bool everything_is_dirty(const struct pair *p)
+{
+	return p->node[ALPHA].engine.src.dirty_syncs > 0 &&
+	       p->node[ALPHA].engine.src.ram.left == p->node[ALPHA].engine.src.ram.page_count;
+}
+
+static void a_lost_log_makes_every_page_dirty(void **state)
+{
+	(void)state;
+	begin_until(false, beta_loading);
+	pair.node[ALPHA].vm.dirty.harvest_err = ERR_LOST;
+	assert_true(pair_until(&pair, everything_is_dirty));
+	assert_true(pair_until(&pair, pair_settled));
+	pair_assert_runs(&pair, BETA);
+	pair_free(&pair);
+}
+
 static void no_frame_is_placed_after_the_totals_of_its_stream(void **state)
 {
 	struct engine *e = engine_of(BETA);
@@ -496,6 +513,7 @@ int main(void)
 		cmocka_unit_test(retired_counts_after_running_only),
 		cmocka_unit_test(a_page_that_never_came_is_told_and_not_ready),
 		cmocka_unit_test(a_page_that_became_zero_is_zero),
+		cmocka_unit_test(a_lost_log_makes_every_page_dirty),
 		cmocka_unit_test(no_frame_is_placed_after_the_totals_of_its_stream),
 		cmocka_unit_test(a_store_of_an_earlier_attempt_does_not_count),
 		cmocka_unit_test(no_attempt_begins_without_a_boot_number),
