@@ -145,6 +145,13 @@ def move(source, destination, **parameters):
     return finish(source, destination)
 
 
+def cont(board):
+    """`cont`, and what says that vCPUs and devices run: its answer only says that they are on their way."""
+    events = len(board.qmp.events)
+    board.execute("cont")
+    board.qmp.event("RESUME", since=events)
+
+
 def check_goes_on(board, count=4, timeout_s=30.0):
     """The guest reports on this board from now on, and everything it counts moves: both vCPUs, timer, SGIs, DMA."""
     since = board.mark()

@@ -3,7 +3,7 @@
 
 import random
 
-from harness import (MIB, all_reports, case, check, check_attempt_failed, check_equal, check_goes_on, check_guest,
+from harness import (MIB, all_reports, case, check, check_attempt_failed, check_equal, check_goes_on, check_guest, cont,
                      check_silent, finish, lab, listen, pair, set_out)
 
 SLOW_S = 0.25		# what a frame of the control channel takes each way, so that "given" can be seen
@@ -162,7 +162,7 @@ def link_cut_between_taken_and_running_settles_on_reconnect():
         alpha.wait_owner("gone", timeout_s=60, every_s=0.05)
         the_lab.wire.cut()
         check_equal(beta.migration()["owner"], "taken", "owner on beta")
-        beta.execute("cont")
+        cont(beta)
         check_goes_on(beta)
         check_silent(alpha)
         check(alpha.refused("cont"), "cont is refused")

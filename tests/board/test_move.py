@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """Migrations that succeed, those that are cancelled, and what both leave behind."""
 
-from harness import (URI_LISTEN, PORT, all_reports, boards, case, check, check_equal, check_goes_on, check_guest,
+from harness import (URI_LISTEN, PORT, all_reports, boards, case, check, check_equal, check_goes_on, check_guest, cont,
                      check_match, check_silent, finish, lab, listen, move, pair, set_out, start)
 
 TRACKERS = [("max", {"cpu": boards.CPU_MAX}),
@@ -177,5 +177,5 @@ def a_paused_vm_arrives_paused():
         last = alpha.reports()[-1]["n"]
         move(alpha, beta)
         check_equal(beta.execute("query-status")["running"], False, "running on beta")
-        beta.execute("cont")
+        cont(beta)
         check_equal(check_goes_on(beta)[0]["n"], last + 1, "first report on beta")
