@@ -100,6 +100,82 @@ static void a_half_open_epoch_is_fenced_without_a_loss_when_the_next_is_proved(v
 	}
 }
 
+#define MESSAGES   (CTRL_QUEUE_COUNT / 2)
+#define SLOW_STEPS 20u
+#define ROUNDS_MAX 100u
+
+/* Time goes by and bytes arrive, while the engine of one side takes at most one event. What it took, or LINK_NONE. */
+static enum link_event_kind world_run_slow(struct two_hosts *w, uint32_t slow, bool takes)
+{
+	struct link_event ev = { .kind = LINK_NONE };
+	struct link_event other;
+
+	for (uint32_t i = 0; i < SLOW_STEPS; i++) {
+		const struct link *link = &w->sides[1 - slow].link;
+
+		fake_net_poll(&w->net, SOURCE);
+		fake_net_poll(&w->net, DESTINATION);
+		link->ops->poll(link->ctx, &other);
+		w->net.now_us += STEP_US;
+	}
+	if (takes) {
+		w->sides[slow].link.ops->poll(w->sides[slow].link.ctx, &ev);
+	}
+	return ev.kind;
+}
+
+static void messages_wait(struct two_hosts *w, uint32_t side)
+{
+	const struct link *other = &w->sides[1 - side].link;
+
+	world_open(w);
+	w->net.lose_resets = true;
+	seen_clear(w);
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		assert_int_equal(other->ops->send(other->ctx, 9, (const uint8_t *)"old", 3), ERR_OK);
+	}
+	(void)world_run_slow(w, side, false);
+	assert_int_equal(w->sides[side].session.inbox.count, MESSAGES);
+}
+
+static void messages_that_the_source_did_not_read_end_with_their_epoch(void **state)
+{
+	struct two_hosts *w = two_hosts_new();
+	struct side *a = &w->sides[SOURCE];
+
+	(void)state;
+	messages_wait(w, SOURCE);
+	assert_int_equal(a->link.ops->reconnect(a->link.ctx), ERR_OK);
+	both_resumed(w, 2, true);
+	world_run(w, 10000);
+	assert_int_equal(a->messages, 0);
+	messages_flow_but_no_frames(w);
+	assert_int_equal(a->messages, 1);
+}
+
+static void messages_that_the_destination_did_not_read_end_with_their_epoch(void **state)
+{
+	struct two_hosts *w = two_hosts_new();
+	struct side *a = &w->sides[SOURCE];
+	struct side *b = &w->sides[DESTINATION];
+	enum link_event_kind kind = LINK_MESSAGE;
+	uint32_t read = 0;
+
+	(void)state;
+	messages_wait(w, DESTINATION);
+	assert_int_equal(a->link.ops->reconnect(a->link.ctx), ERR_OK);
+	for (uint32_t i = 0; kind == LINK_MESSAGE && i < ROUNDS_MAX; i++) {
+		kind = world_run_slow(w, DESTINATION, true);
+		read += kind == LINK_MESSAGE;
+	}
+	assert_int_equal(kind, LINK_RESUMED);
+	assert_true(read < MESSAGES);
+	world_run(w, 10000);
+	assert_int_equal(b->messages, 0);
+	messages_flow_but_no_frames(w);
+	assert_int_equal(b->messages, 1);
+}
+
 static void a_stale_epoch_is_refused_and_the_live_one_goes_on(void **state)
 {
 	struct two_hosts *w = two_hosts_new();
@@ -181,6 +257,47 @@ static void another_identity_may_not_resume(void **state)
 	assert_non_null(strstr(seen_find(a, LINK_REFUSED)->text, "'gamma' is not allowed"));
 	assert_int_equal(b->session.phase, PHASE_OPEN);
 	assert_int_equal(b->seen_count, 0);
+}
+
+/* A host with a good certificate, allowed here, that speaks for another host. */
+static void a_hello_that_names_another_host_than_the_certificate_is_refused(void **state)
+{
+	static const char text[] = "hello names source 'gamma', its certificate 'alpha'";
+	struct link_connect how = { .to = fake_net_addr(DESTINATION, PORT), .peer_id = "beta", .channel_count = 1 };
+	struct two_hosts *w;
+
+	(void)state;
+	for (enum hello_kind kind = HELLO_NEW; kind <= HELLO_STATUS; kind++) {
+		struct side *a;
+		struct side *b;
+
+		w = two_hosts_new();
+		a = &w->sides[SOURCE];
+		b = &w->sides[DESTINATION];
+		if (kind == HELLO_RESUME) {
+			world_open(w);
+			w->net.lose_resets = true;
+			strcpy(a->session.record.attempt.source, "gamma");
+			seen_clear(w);
+			assert_int_equal(a->link.ops->reconnect(a->link.ctx), ERR_OK);
+		} else {
+			world_listen(w);
+			strcpy(a->session.own_id, "gamma");
+			assert_int_equal(
+				kind == HELLO_NEW ? world_connect(w) : a->link.ops->ask(a->link.ctx, &how, &w->attempt),
+				ERR_OK);
+		}
+		assert_true(world_until(w, SOURCE, LINK_REFUSED, SECOND));
+		assert_string_equal(seen_find(a, LINK_REFUSED)->text, text);
+		assert_null(seen_find(b, LINK_HELLO));
+		assert_null(seen_find(b, LINK_RESUMED));
+		assert_int_equal(b->session.phase, kind == HELLO_RESUME ? PHASE_OPEN : PHASE_DOWN);
+		if (kind != HELLO_RESUME) {
+			assert_true(world_until(w, DESTINATION, LINK_REFUSED, SECOND));
+			assert_string_equal(seen_find(b, LINK_REFUSED)->text, text);
+			assert_int_equal(seen_find(b, LINK_REFUSED)->err, ERR_AUTH);
+		}
+	}
 }
 
 static void a_destination_that_forgot_answers_without_proof(void **state)
@@ -319,10 +436,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lost_epoch_is_resumed_with_proof_on_both_sides),
 		cmocka_unit_test(a_half_open_epoch_is_fenced_without_a_loss_when_the_next_is_proved),
+		cmocka_unit_test(messages_that_the_source_did_not_read_end_with_their_epoch),
+		cmocka_unit_test(messages_that_the_destination_did_not_read_end_with_their_epoch),
 		cmocka_unit_test(a_stale_epoch_is_refused_and_the_live_one_goes_on),
 		cmocka_unit_test(a_wrong_proof_of_the_source_is_refused_and_the_live_epoch_goes_on),
 		cmocka_unit_test(a_wrong_proof_of_the_destination_is_not_believed),
 		cmocka_unit_test(another_identity_may_not_resume),
+		cmocka_unit_test(a_hello_that_names_another_host_than_the_certificate_is_refused),
 		cmocka_unit_test(a_destination_that_forgot_answers_without_proof),
 		cmocka_unit_test(a_destination_that_restarted_answers_without_proof_and_with_a_new_boot),
 		cmocka_unit_test(a_source_that_restarted_may_ask_and_nothing_more),
