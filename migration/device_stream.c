@@ -291,8 +291,7 @@ enum err device_stream_place(struct engine *e, struct rx_frame *f)
 	run = &e->devices.run[k];
 	index = load_le32(f->bytes);
 	kind = load_le32(f->bytes + 4);
-	if (kind > DEVICE_FRAME_RESTART ||
-		(kind == DEVICE_FRAME_DATA) != (f->len_bytes > DEVICE_FRAME_HEAD) ||
+	if (kind > DEVICE_FRAME_RESTART || (kind == DEVICE_FRAME_DATA) != (f->len_bytes > DEVICE_FRAME_HEAD) ||
 		index - run->stream.index >= FRAME_POOL_COUNT) { /* unsigned: one that is behind is far ahead */
 		fmt(e->reason, REASON_BYTES, "device %s: frame %u of kind %u and %zu bytes, frame %u is next",
 			run->desc.id, index, kind, f->len_bytes, run->stream.index);

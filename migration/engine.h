@@ -147,8 +147,8 @@ bool engine_blocker(const struct engine *e, uint32_t n, char *reason);
 struct engine_device {
 	const struct device_desc *desc;
 	const char *state;
-	uint64_t bytes, precopy_bytes;	/* of its state in the present or last attempt; before the VM stopped */
-	uint32_t restarts;		/* of its stream */
+	uint64_t bytes, precopy_bytes; /* of its state in the present or last attempt; before the VM stopped */
+	uint32_t restarts;	       /* of its stream */
 };
 /** False: there is no device number k. */
 bool engine_device(const struct engine *e, uint32_t k, struct engine_device *out);

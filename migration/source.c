@@ -430,7 +430,8 @@ static bool devices_back(struct engine *e)
 	}
 	if (err != ERR_OK && !e->src.reset_tried) { /* as QEMU: better a device that was reset than none */
 		e->src.reset_tried = true;
-		engine_log(e, LOG_ERROR, "device %s did not leave pre-copy and is reset", e->devices.run[failed].desc.id);
+		engine_log(
+			e, LOG_ERROR, "device %s did not leave pre-copy and is reset", e->devices.run[failed].desc.id);
 		device_chore_begin(&e->devices.run[failed], DEVICE_CHORE_RESET);
 		return false;
 	}

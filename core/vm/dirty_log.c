@@ -5,9 +5,9 @@
 #include "core/vm/arch.h"
 #include "core/vm/dirty_log.h"
 
-#define CHUNK_PAGES PAGES_PER_BLOCK /* one level 3 table, one slice of a harvest */
-#define CHUNK_WORDS BITMAP_WORDS(CHUNK_PAGES)
-#define WORD_PAGES  64u
+#define CHUNK_PAGES	PAGES_PER_BLOCK /* one level 3 table, one slice of a harvest */
+#define CHUNK_WORDS	BITMAP_WORDS(CHUNK_PAGES)
+#define WORD_PAGES	64u
 
 /* What a slice of a harvest is made of, in glances at a chunk that is a clean block: eight words and one descriptor. */
 #define COST_GLANCE	1u

@@ -18,8 +18,7 @@
 
 enum err s2_init(struct s2_table *t, const struct s2_config *cfg)
 {
-	if (((uintptr_t)cfg->root % (S2_ROOT_PAGES * PAGE_BYTES)) != 0 ||
-		((uintptr_t)cfg->pool % PAGE_BYTES) != 0) {
+	if (((uintptr_t)cfg->root % (S2_ROOT_PAGES * PAGE_BYTES)) != 0 || ((uintptr_t)cfg->pool % PAGE_BYTES) != 0) {
 		return ERR_RANGE;
 	}
 	*t = (struct s2_table){ .cfg = *cfg, .free_count = cfg->pool_count };

@@ -68,11 +68,11 @@ struct s2_attr {
 };
 
 struct s2_config {
-	s2_page *root;	     /* S2_ROOT_PAGES, aligned to their total size, zero */
-	s2_page *pool;	     /* page-aligned, zero */
+	s2_page *root; /* S2_ROOT_PAGES, aligned to their total size, zero */
+	s2_page *pool; /* page-aligned, zero */
 	uint32_t pool_count;
-	bool pages_only;     /* no blocks */
-	bool fwb;	     /* MemAttr in the form of FEAT_S2FWB */
+	bool pages_only; /* no blocks */
+	bool fwb;	 /* MemAttr in the form of FEAT_S2FWB */
 	const struct s2_ops *ops;
 	void *ops_ctx;
 };
@@ -81,9 +81,9 @@ struct s2_table {
 	struct spinlock lock;
 	struct s2_config cfg;
 	struct s2_watch watch; /* changed NULL: nobody */
-	uint32_t free_count; /* pool pages that are no tables: never used, or in the list */
-	uint32_t fresh;	     /* the first that was never one */
-	uint32_t free_first; /* 0: the list is empty */
+	uint32_t free_count;   /* pool pages that are no tables: never used, or in the list */
+	uint32_t fresh;	       /* the first that was never one */
+	uint32_t free_first;   /* 0: the list is empty */
 };
 
 /** ERR_RANGE: alignment. */

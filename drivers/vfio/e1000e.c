@@ -281,7 +281,8 @@ static enum err step_wipe(struct e1000e *e, uint64_t now_us)
 	if (done * WIPE_SLICE < E1000E_PBM_WORDS) {
 		words_clear(e, E1000E_PBM + 4 * done * WIPE_SLICE, WIPE_SLICE);
 		e->job_step++;
-		e->job_begun_us = now_us; /* the deadline is for waits: this was work, and how seldom we are called is no fault */
+		/* The deadline is for waits: this was work, and how seldom we are called is no fault. */
+		e->job_begun_us = now_us;
 		return ERR_AGAIN;
 	}
 	e1000e_reg_set(e, E1000E_IMC, UINT32_MAX);

@@ -116,7 +116,8 @@ static enum err ring_scan(const struct e1000e *e, struct scan *s)
 	uint8_t chunk[CHUNK * E1000E_DESC_BYTES];
 
 	left = MIN(left, E1000E_RING_MAX);
-	for (uint32_t n = 0; n <= E1000E_RING_MAX && left > 0 && s->count < E1000E_CONTEXTS_MAX && !s->doubt && !s->unused; n++) {
+	for (uint32_t n = 0;
+		n <= E1000E_RING_MAX && left > 0 && s->count < E1000E_CONTEXTS_MAX && !s->doubt && !s->unused; n++) {
 		uint32_t len;
 
 		end = end == 0 ? r->count : end;

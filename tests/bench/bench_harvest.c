@@ -90,7 +90,8 @@ static void run_open(struct run *r, enum dirty_backend backend, uint64_t gib)
 	cfg.root = (s2_page *)(ROUND_UP((uintptr_t)r->root, S2_ROOT_PAGES * PAGE_BYTES));
 	cfg.pool = r->pool;
 	must(s2_init(&r->s2, &cfg), "s2_init");
-	must(s2_map(&r->s2, ipa(RAM), pa(0), r->pages, (struct s2_attr){ .memory = S2_NORMAL, .write = true }), "s2_map");
+	must(s2_map(&r->s2, ipa(RAM), pa(0), r->pages, (struct s2_attr){ .memory = S2_NORMAL, .write = true }),
+		"s2_map");
 	must(dirty_log_init(&r->log, &r->s2, backend, ipa(RAM), r->pages, r->words), "dirty_log_init");
 	r->tracker = dirty_log_tracker(&r->log);
 	must(r->tracker.ops->start(r->tracker.ctx), "start");
@@ -112,7 +113,8 @@ static void write_page(struct run *r, uint64_t page)
 
 	if ((*leaf & S2_DBM) != 0) {
 		*leaf |= S2_WRITE;
-	} else if ((*leaf & S2_WRITE) == 0 && dirty_log_fault(&r->log, ipa(RAM + page * PAGE_BYTES)) != DIRTY_FAULT_RETRY) {
+	} else if ((*leaf & S2_WRITE) == 0 &&
+		   dirty_log_fault(&r->log, ipa(RAM + page * PAGE_BYTES)) != DIRTY_FAULT_RETRY) {
 		must(ERR_BAD_STATE, "fault");
 	}
 }
@@ -182,8 +184,11 @@ static uint64_t now_ns(void)
 /** A counter of user instructions, or -1. */
 static int counter_open(void)
 {
-	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE, .size = sizeof(attr), .config = PERF_COUNT_HW_INSTRUCTIONS,
-		.exclude_kernel = 1, .exclude_hv = 1 };
+	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_HW_INSTRUCTIONS,
+		.exclude_kernel = 1,
+		.exclude_hv = 1 };
 
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 }
@@ -195,7 +200,8 @@ static uint64_t counter_read(int fd)
 	return fd >= 0 && read(fd, &value, sizeof(value)) == (ssize_t)sizeof(value) ? value : 0;
 }
 
-static void measure(const char *name, enum dirty_backend backend, uint64_t gib, uint32_t per_mille, bool plain, int counter)
+static void measure(
+	const char *name, enum dirty_backend backend, uint64_t gib, uint32_t per_mille, bool plain, int counter)
 {
 	struct run r;
 	uint64_t ns, instructions, slices;
@@ -214,7 +220,8 @@ static void measure(const char *name, enum dirty_backend backend, uint64_t gib, 
 		snprintf(count, sizeof(count), "%llu", (unsigned long long)(instructions / gib));
 	}
 	printf("%-14s %6llu %7.1f %12llu %14s %10llu %10llu\n", name, (unsigned long long)gib, per_mille / 10.0,
-		(unsigned long long)(ns / gib), count, (unsigned long long)bitmap_count(r.map, 0, r.pages), (unsigned long long)slices);
+		(unsigned long long)(ns / gib), count, (unsigned long long)bitmap_count(r.map, 0, r.pages),
+		(unsigned long long)slices);
 	fflush(stdout);
 	run_close(&r);
 }
@@ -226,7 +233,8 @@ int main(int argc, char **argv)
 	uint64_t most = argc > 1 ? strtoull(argv[1], NULL, 10) : GIB_MAX;
 	int counter = counter_open();
 
-	printf("%-14s %6s %7s %12s %14s %10s %10s\n", "harvest by", "GiB", "dirty %", "ns/GiB", "instr/GiB", "pages", "slices");
+	printf("%-14s %6s %7s %12s %14s %10s %10s\n", "harvest by", "GiB", "dirty %", "ns/GiB", "instr/GiB", "pages",
+		"slices");
 	for (uint32_t s = 0; s < ARRAY_SIZE(sizes) && sizes[s] <= most; s++) {
 		for (uint32_t d = 0; d < ARRAY_SIZE(shares); d++) {
 			/* All of a TiB dirty is a table of pages for a TiB. */

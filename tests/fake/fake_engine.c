@@ -159,8 +159,9 @@ bool engine_device(const struct engine *e, uint32_t k, struct engine_device *out
 {
 	static const struct device_desc desc = { .id = "0000:00:01.0", .type = "fake" };
 
-	*out = (struct engine_device){ .desc = &desc, .state = "PRE_COPY", .bytes = 70, .precopy_bytes = 60,
-		.restarts = 1 };
+	*out = (struct engine_device){
+		.desc = &desc, .state = "PRE_COPY", .bytes = 70, .precopy_bytes = 60, .restarts = 1
+	};
 	return k < e->devices;
 }
 

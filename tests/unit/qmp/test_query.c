@@ -419,9 +419,9 @@ static void reasons_against_a_migration_and_devices_are_told(void **state)
 	c->engine.devices = 1;
 	assert_non_null(strstr(run(c, "query-migrate", NULL),
 		"\"blocked-reasons\": [\"device 0 cannot migrate\", \"device 1 cannot migrate\"]"));
-	assert_non_null(strstr(run(c, "query-migrate", NULL),
-		"\"x-devices\": [{\"id\": \"0000:00:01.0\", \"type\": \"fake\", \"state\": \"PRE_COPY\", \"bytes\": 70, "
-		"\"precopy-bytes\": 60, \"restarts\": 1}]"));
+	assert_non_null(strstr(run(c, "query-migrate", NULL), "\"x-devices\": [{\"id\": \"0000:00:01.0\", \"type\": "
+							      "\"fake\", \"state\": \"PRE_COPY\", \"bytes\": 70, "
+							      "\"precopy-bytes\": 60, \"restarts\": 1}]"));
 }
 
 int main(void)

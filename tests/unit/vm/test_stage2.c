@@ -171,7 +171,9 @@ static void split_changes_the_pages_of_a_writable_block_on_the_way(void **state)
 	(void)state;
 	make(POOL, false);
 	assert_int_equal(s2_map(&t, ipa(BASE), pa(PA), 512, ram), ERR_OK);
-	assert_int_equal(s2_map(&t, ipa(BASE + BLOCK_BYTES), pa(PA + BLOCK_BYTES), 512, (struct s2_attr){ .memory = S2_NORMAL }), ERR_OK);
+	assert_int_equal(
+		s2_map(&t, ipa(BASE + BLOCK_BYTES), pa(PA + BLOCK_BYTES), 512, (struct s2_attr){ .memory = S2_NORMAL }),
+		ERR_OK);
 	spin_lock(&t.lock);
 	assert_int_equal(s2_split_locked(&t, ipa(BASE + 5 * PAGE_BYTES), S2_DBM, S2_WRITE), ERR_OK);
 	assert_int_equal(s2_split_locked(&t, ipa(BASE + BLOCK_BYTES), S2_DBM, S2_WRITE), ERR_OK);

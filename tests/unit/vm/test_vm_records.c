@@ -271,7 +271,6 @@ static void guest_time_goes_on_from_the_stop_by_what_is_added(void **state)
 
 	(void)state;
 	make();
-	iface = vm_interface(&vm);
 	vm_owner_set(&vm, OWNER_OWN);
 	fake_arch.counter = 1000;
 	assert_int_equal(vm_run(&vm), ERR_OK);
