@@ -131,6 +131,59 @@ static void vm_is_started_only_where_it_may_run(void **state)
 	walk(check_run);
 }
 
+/* Where an arc has both. */
+static const struct {
+	enum handover_action first, then;
+} orders[] = {
+	{ HANDOVER_DO_RAISE_GEN, HANDOVER_DO_STORE_HOME },
+	{ HANDOVER_DO_STORE_HOME, HANDOVER_DO_START_VM },
+	{ HANDOVER_DO_STORE_AWAY, HANDOVER_DO_SCRUB },
+	{ HANDOVER_DO_SEND_ABORT, HANDOVER_DO_STORE_HOME },
+	{ HANDOVER_DO_SEND_ABORT, HANDOVER_DO_GIVE_BACK },
+	{ HANDOVER_DO_SEND_TAKEN, HANDOVER_DO_SEND_RUNNING },
+	{ HANDOVER_DO_SEND_TAKEN, HANDOVER_DO_START_VM },
+	{ HANDOVER_DO_SEND_DECLINED, HANDOVER_DO_SCRUB },
+	{ HANDOVER_DO_SCRUB, HANDOVER_DO_CLEAR_MARK },
+	{ HANDOVER_DO_HOLD_VM, HANDOVER_DO_TELL_OPERATOR },
+};
+
+static int place(const struct handover_arc *arc, enum handover_action action)
+{
+	for (int i = 0; i < (int)HANDOVER_ACTIONS_MAX; i++) {
+		if (arc->actions[i] == action) {
+			return i;
+		}
+	}
+	return -1;
+}
+
+static void check_order(
+	enum handover_side side, enum owner from, enum handover_event ev, enum owner to, const struct handover_arc *arc)
+{
+	bool ended = false;
+
+	(void)side;
+	(void)from;
+	(void)ev;
+	(void)to;
+	assert_true(place(arc, HANDOVER_DO_KILL_ATTEMPT) <= 0);
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (has(arc, orders[i].first) && has(arc, orders[i].then)) {
+			assert_true(place(arc, orders[i].first) < place(arc, orders[i].then));
+		}
+	}
+	for (uint32_t i = 0; i < HANDOVER_ACTIONS_MAX; i++) {
+		assert_false(ended && arc->actions[i] != HANDOVER_DO_NONE);
+		ended = arc->actions[i] == HANDOVER_DO_NONE;
+	}
+}
+
+static void actions_of_an_arc_come_in_their_order(void **state)
+{
+	(void)state;
+	walk(check_order);
+}
+
 static uint32_t arcs;
 
 static void count(
@@ -175,6 +228,7 @@ int main(void)
 		cmocka_unit_test(only_the_destinations_answer_or_a_fenced_operator_leaves_given),
 		cmocka_unit_test(declined_is_said_in_void_alone_and_void_never_leaves),
 		cmocka_unit_test(vm_is_started_only_where_it_may_run),
+		cmocka_unit_test(actions_of_an_arc_come_in_their_order),
 		cmocka_unit_test(every_line_of_the_table_is_an_arc_of_its_own),
 		cmocka_unit_test(names_are_there),
 	};

@@ -438,6 +438,23 @@ static bool alpha_retired(const struct pair *p)
 	return p->node[ALPHA].engine.owner == OWNER_GONE && p->node[ALPHA].engine.src.scrubbed;
 }
 
+static void a_retired_source_that_listens_has_left_its_attempt(void **state)
+{
+	char reason[REASON_BYTES];
+
+	(void)state;
+	pair_init(&pair, false);
+	pair_begin(&pair, ALPHA);
+	assert_true(pair_until(&pair, alpha_retired));
+	assert_true(engine_of(ALPHA)->alive);
+	assert_int_equal(engine_incoming(engine_of(ALPHA), "tcp:0:4444", reason), ERR_OK);
+	assert_true(engine_of(ALPHA)->incoming);
+	assert_false(engine_of(ALPHA)->alive);
+	assert_false(engine_of(ALPHA)->connected);
+	assert_int_equal(engine_of(ALPHA)->src.phase, SRC_IDLE);
+	pair_free(&pair);
+}
+
 /* Simulator, seeds 114 and 247. */
 static void a_source_with_nothing_left_may_change_its_parameters(void **state)
 {
@@ -518,6 +535,7 @@ int main(void)
 		cmocka_unit_test(a_store_of_an_earlier_attempt_does_not_count),
 		cmocka_unit_test(no_attempt_begins_without_a_boot_number),
 		cmocka_unit_test(a_host_that_listens_can_stop_that_and_listen_for_another),
+		cmocka_unit_test(a_retired_source_that_listens_has_left_its_attempt),
 		cmocka_unit_test(a_source_with_nothing_left_may_change_its_parameters),
 		cmocka_unit_test(taken_without_a_link_names_a_next_action),
 		cmocka_unit_test(a_scrub_of_ram_is_not_polled_after_its_end),

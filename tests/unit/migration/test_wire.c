@@ -112,6 +112,28 @@ static void text_of_the_peer_is_made_printable(void **state)
 	bytes[len - 1] = 0x1b;
 	assert_int_equal(ctrl_decode(CTRL_ABORT, bytes, len, &out), ERR_OK);
 	assert_string_equal(out.text, "becaus?");
+	bytes[len - 4] = 0x1f;
+	bytes[len - 3] = ' ';
+	bytes[len - 2] = '~';
+	bytes[len - 1] = 0x7f;
+	assert_int_equal(ctrl_decode(CTRL_ABORT, bytes, len, &out), ERR_OK);
+	assert_string_equal(out.text, "bec? ~?");
+}
+
+/* With room for the final zero, and not one byte more. */
+static void text_of_the_peer_is_as_long_as_a_reason_at_most(void **state)
+{
+	struct ctrl m = message_of(CTRL_ABORT), out;
+	uint8_t bytes[CTRL_BYTES_MAX + REASON_BYTES];
+	size_t text = ctrl_encode(&m, bytes) - strlen(m.text);
+
+	(void)state;
+	memset(bytes + text, 'x', REASON_BYTES);
+	store_le16(bytes + text - 2, REASON_BYTES - 1);
+	assert_int_equal(ctrl_decode(CTRL_ABORT, bytes, text + REASON_BYTES - 1, &out), ERR_OK);
+	assert_int_equal(strlen(out.text), REASON_BYTES - 1);
+	store_le16(bytes + text - 2, REASON_BYTES);
+	assert_int_equal(ctrl_decode(CTRL_ABORT, bytes, text + REASON_BYTES, &out), ERR_BAD_RECORD);
 }
 
 /* ---- geometry ---- */
@@ -430,6 +452,7 @@ int main(void)
 		cmocka_unit_test(every_truncation_of_every_message_is_refused),
 		cmocka_unit_test(message_with_unknown_type_flag_or_reserved_bits_is_refused),
 		cmocka_unit_test(text_of_the_peer_is_made_printable),
+		cmocka_unit_test(text_of_the_peer_is_as_long_as_a_reason_at_most),
 		cmocka_unit_test(equal_geometry_is_accepted),
 		cmocka_unit_test(each_difference_is_named_with_both_values),
 		cmocka_unit_test(other_protocol_version_is_refused_by_name),
