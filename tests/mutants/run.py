@@ -30,7 +30,7 @@ from checks import BUILD, BuildFailed, Check, Mutant
 
 HERE = pathlib.Path("tests/mutants")
 SIM_SEEDS = 40
-COUNT = 200
+COUNT = 40
 SEED = 1
 
 # Files, and the checks a mechanical mutant of them meets, cheapest first.

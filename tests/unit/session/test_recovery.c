@@ -259,6 +259,19 @@ static void another_identity_may_not_resume(void **state)
 	assert_int_equal(b->seen_count, 0);
 }
 
+static void types_that_are_not_the_engines_cannot_be_sent(void **state)
+{
+	struct two_hosts *w = two_hosts_new();
+	struct side *a = &w->sides[SOURCE];
+
+	(void)state;
+	world_open(w);
+	assert_int_equal(a->link.ops->send(a->link.ctx, MESSAGE_ENGINE_MAX, NULL, 0), ERR_OK);
+	assert_int_equal(a->link.ops->send(a->link.ctx, MESSAGE_ENGINE_MAX + 1, NULL, 0), ERR_RANGE);
+	world_run(w, 10000);
+	assert_int_equal(w->sides[DESTINATION].messages, 1);
+}
+
 /* A host with a good certificate, allowed here, that speaks for another host. */
 static void a_hello_that_names_another_host_than_the_certificate_is_refused(void **state)
 {
@@ -442,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_proof_of_the_source_is_refused_and_the_live_epoch_goes_on),
 		cmocka_unit_test(a_wrong_proof_of_the_destination_is_not_believed),
 		cmocka_unit_test(another_identity_may_not_resume),
+		cmocka_unit_test(types_that_are_not_the_engines_cannot_be_sent),
 		cmocka_unit_test(a_hello_that_names_another_host_than_the_certificate_is_refused),
 		cmocka_unit_test(a_destination_that_forgot_answers_without_proof),
 		cmocka_unit_test(a_destination_that_restarted_answers_without_proof_and_with_a_new_boot),
