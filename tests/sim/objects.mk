@@ -10,7 +10,7 @@ $(sim-named): tests/sim/named_errors.py $(engine-src)
 	@mkdir -p $(@D)
 	@python3 $< $(filter %.c,$^) > $@
 CFLAGS-tests/sim/reached.c := -I$(B)/gen
-$(foreach v,host host-fast host-clang,$(B)/$v/obj/tests/sim/reached.o): $(sim-named)
+$(foreach v,host host-fast host-clang,$(B)/$v/obj/tests/sim/reached.o) $(B)/lint/tests/sim/reached.tidy: $(sim-named)
 
 SIM := tests/sim/sim
 sim-args = $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),2000) $(if $(FIRST),--first $(FIRST))) $(if $(MASK),--mask $(MASK)) \

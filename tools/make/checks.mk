@@ -17,7 +17,7 @@ stack: $I/godwit.elf
 # clang-tidy is slow: a source without remarks leaves a stamp, and is looked at again when it or a header changes.
 lint-tidy := $(patsubst %.c,$(B)/lint/%.tidy,$(filter-out arch/% board/% tests/guest/%,$(our-c)))
 
-$(lint-tidy) lint lint-headers: export LINT_FLAGS = $(CFLAGS-common) $(CFLAGS-packages)
+$(lint-tidy) lint lint-headers: export LINT_FLAGS = $(CFLAGS-common) $(CFLAGS-packages) $(CFLAGS-$<)
 $(B)/lint/%.tidy: %.c .clang-tidy | $(stamp-lint) $(stamp-packages)
 	$(Q)tools/lint.sh tidy $@ $<
 

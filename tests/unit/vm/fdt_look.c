@@ -28,8 +28,13 @@ static bool walk(const uint8_t *fdt, const char *path, const char *name, const u
 			size_t len = strlen(node);
 
 			if (depth++ > 0) {
-				strcat(here, "/");
-				strcat(here, node);
+				size_t used = strlen(here);
+
+				if (used + 1 + len >= sizeof(here)) {
+					return false;
+				}
+				here[used] = '/';
+				memcpy(here + used + 1, node, len + 1);
 			} else if (len != 0) {
 				return false;
 			}
