@@ -6,6 +6,8 @@
 #include "core/base/addr.h"
 #include "tests/sim/rogue.h"
 
+#define EXACT_DRAW 77u /* a sequence of chance of its own */
+
 static const char *const names[FAULT_COUNT] = {
 #define PLAN_NAME(name, text) [FAULT_##name] = text,
 	PLAN_FAULTS(PLAN_NAME)
@@ -177,6 +179,17 @@ static void draw_numbers(struct plan *p, struct chance *c)
 	p->gen_base = chance_one_in(c, 4) ? gens[chance_below(c, 3)] : 0;
 }
 
+/* Every other liar tells one exact lie. Drawn apart, so that worlds without one stay what they were. */
+static void draw_exact(struct plan *p)
+{
+	struct chance c = chance_of(p->seed, EXACT_DRAW);
+
+	p->exact = (uint32_t)chance_below(&c, rogue_exact_count());
+	if (plan_has(p, FAULT_ROGUE) && chance_one_in(&c, 2)) {
+		p->lie = ROGUE_EXACT;
+	}
+}
+
 void plan_draw(struct plan *p, uint64_t seed, uint32_t allowed)
 {
 	struct chance c = chance_of(seed, 1);
@@ -202,7 +215,10 @@ void plan_draw(struct plan *p, uint64_t seed, uint32_t allowed)
 	p->quantum_us = chance_scale(&c, 100, 1000);
 	draw_numbers(p, &c);
 	p->lie = (uint32_t)chance_below(&c, ROGUE_LIES);
-	if (plan_has(p, FAULT_ROGUE) && p->lie >= ROGUE_RESUME_FIRST) { /* there must be something to go on with */
+	draw_exact(p);
+	if (plan_has(p, FAULT_ROGUE) &&
+		(p->lie == ROGUE_EXACT ? rogue_exact_late(p->exact)
+				       : p->lie >= ROGUE_RESUME_FIRST)) { /* there must be something to go on with */
 		p->faults |= (1u << FAULT_CUT | 1u << FAULT_PARTITION) & allowed;
 		p->way.cut_one_in = 3;
 	}

@@ -84,6 +84,7 @@ struct plan {
 	uint32_t number_base;	/* of attempts */
 	uint64_t gen_base;	/* of the VM, where there is a store */
 	uint32_t lie;		/* enum rogue_lie, of a world with a liar */
+	uint32_t exact;		/* which of them, for ROGUE_EXACT */
 	uint32_t hop_count;
 	uint8_t hops[PLAN_HOPS_MAX]; /* hosts */
 };

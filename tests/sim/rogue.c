@@ -4,11 +4,80 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/bytes.h"
 #include "core/base/limits.h"
 #include "migration/session/message.h"
 #include "tests/sim/quick_seal.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/world.h"
+
+/* Payload of a hello; its last records are the limits (5 words) and an informative one of 8 bytes. */
+enum { HELLO_VERSION_MAX = 1, HELLO_KIND = 2, HELLO_EPOCH = 4, HELLO_NUMBER = 24, HELLO_GEN = 36, HELLO_SOURCE = 44 };
+enum { HELLO_PROOF = HELLO_SOURCE + HOST_ID_MAX + VM_NAME_MAX, HELLO_GEOMETRY = HELLO_PROOF + HASH_BYTES + 4 };
+enum { HELLO_FIRST_RECORD = HELLO_GEOMETRY + 8, HELLO_LIMITS = -28, RESUMED_PROOF = 16 };
+enum { HEAD_TYPE = 3, HEAD_CHANNEL = 4, HEAD_STREAM = 6 }; /* of a frame's header */
+enum { RAM_COUNT = 0, RAM_FIRST = 4, TOTALS_AMOUNT = 16 };
+
+enum exact_in { IN_MESSAGE, IN_LATE_MESSAGE, IN_HEADER, IN_PAYLOAD, IN_SHORT_PAYLOAD, IN_FLOOD };
+enum exact_how { ADD, SET };
+
+#define ANY_STREAM    UINT16_MAX
+#define ANY_ENGINE    0u
+#define AS_VM_RECORD  (FRAME_VM_RECORD | (uint64_t)LINK_STREAM_VM << 24) /* type, channel 0, reserved, stream */
+#define ALL_OF_CHUNK  512u
+#define UNKNOWN_TYPE  0x0030u
+#define MANDATORY_BIT 0x8000u
+
+/* Lies that keep all else in order, each for one check that a random byte seldom meets alone. */
+static const struct exact {
+	enum exact_in in;
+	uint16_t type, stream;
+	int32_t at; /* below 0: from the end */
+	uint32_t bytes;
+	enum exact_how how;
+	uint64_t value;
+} exacts[] = {
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_VERSION_MAX, 1, SET, 0 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_KIND, 2, SET, HELLO_STATUS }, /* and no channels, but engine's bytes */
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_NUMBER, 4, SET, 0 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_GEN, 8, ADD, UINT64_MAX },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_SOURCE, 1, ADD, 1 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_GEOMETRY, 1, ADD, 1 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_FIRST_RECORD, 2, SET, MANDATORY_BIT | UNKNOWN_TYPE },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_FIRST_RECORD, 2, SET, UNKNOWN_TYPE },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_LIMITS, 4, ADD, 1 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_LIMITS + 4, 4, ADD, 1 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_LIMITS + 8, 4, ADD, 1 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_LIMITS + 12, 4, ADD, 1 },
+	{ IN_MESSAGE, MESSAGE_HELLO, 0, HELLO_LIMITS + 16, 4, ADD, 1 },
+	{ IN_LATE_MESSAGE, MESSAGE_HELLO, 0, HELLO_EPOCH, 4, ADD, UINT32_MAX },
+	{ IN_LATE_MESSAGE, MESSAGE_HELLO, 0, HELLO_PROOF, 1, ADD, 1 },
+	{ IN_LATE_MESSAGE, MESSAGE_RESUMED, 0, 0, 1, SET, PROTOCOL_VERSION_MAX + 1u },
+	{ IN_LATE_MESSAGE, MESSAGE_RESUMED, 0, RESUMED_PROOF, 1, ADD, 1 },
+	{ IN_FLOOD, MESSAGE_HELLO, 0, 0, 0, SET, 0 },
+	{ IN_FLOOD, MESSAGE_ANSWER, 0, 0, 0, SET, 0 },
+	{ IN_FLOOD, ANY_ENGINE, 0, 0, 0, SET, 0 },
+	{ IN_HEADER, FRAME_RAM, ANY_STREAM, HEAD_TYPE, 5, SET, AS_VM_RECORD },
+	{ IN_HEADER, FRAME_RAM, ANY_STREAM, HEAD_STREAM, 2, SET, LINK_STREAM_COUNT },
+	{ IN_HEADER, FRAME_RAM, ANY_STREAM, HEAD_STREAM, 2, SET, LINK_STREAM_COUNT - 1u }, /* nothing is granted */
+	{ IN_HEADER, FRAME_VM_RECORD, ANY_STREAM, HEAD_CHANNEL, 1, ADD, 1 },
+	{ IN_HEADER, FRAME_TOTALS, LINK_STREAM_VM, HEAD_STREAM, 2, SET, LINK_STREAM_RAM(0) }, /* had its totals */
+	{ IN_SHORT_PAYLOAD, FRAME_RAM, ANY_STREAM, RAM_COUNT, 4, ADD, 1 },
+	{ IN_PAYLOAD, FRAME_RAM, ANY_STREAM, RAM_FIRST, 8, ADD, ALL_OF_CHUNK },
+	{ IN_PAYLOAD, FRAME_RAM, ANY_STREAM, RAM_FIRST, 8, ADD, UINT64_MAX }, /* a page twice, and one never */
+	{ IN_PAYLOAD, FRAME_TOTALS, LINK_STREAM_VM, TOTALS_AMOUNT, 8, ADD, 1 },
+	{ IN_PAYLOAD, FRAME_JOIN, ANY_STREAM, 0, 4, ADD, 1 },
+};
+
+uint32_t rogue_exact_count(void)
+{
+	return ARRAY_SIZE(exacts);
+}
+
+bool rogue_exact_late(uint32_t number)
+{
+	return exacts[number].in == IN_LATE_MESSAGE;
+}
 
 #define HEAD_BYTES 64u /* of a frame's payload: counts, page numbers, lengths lie there */
 
@@ -44,7 +113,39 @@ static bool lies(enum rogue_lie about, struct sim_host **h, uint32_t one_in)
 	return true;
 }
 
-static uint8_t frame_type; /* of the frame being sealed */
+/* The exact lie of this world, when it is told in such a place and now. */
+static const struct exact *exact_lie(enum exact_in in, uint16_t type, uint16_t stream)
+{
+	struct sim_host *h = trace_host_now();
+	const struct exact *x;
+
+	if (h == NULL || h->world->plan.lie != ROGUE_EXACT) {
+		return NULL;
+	}
+	x = &exacts[h->world->plan.exact];
+	if (x->in != in || x->type != type || (x->stream != ANY_STREAM && x->stream != stream)) {
+		return NULL;
+	}
+	return lies(ROGUE_EXACT, &h, 2) ? x : NULL;
+}
+
+static void tell(const struct exact *x, uint8_t *at)
+{
+	uint64_t value = 0;
+
+	for (uint32_t i = 0; i < x->bytes; i++) {
+		value |= (uint64_t)at[i] << 8 * i;
+	}
+	value = x->how == ADD ? value + x->value : x->value;
+	for (uint32_t i = 0; i < x->bytes; i++) {
+		at[i] = (uint8_t)(value >> 8 * i);
+	}
+}
+
+/* The frame being sealed */
+static uint8_t frame_type;
+static uint16_t frame_stream;
+static size_t frame_len, frame_at; /* bytes: its payload, what is sealed of it */
 
 static bool lies_in_frame(struct sim_host **h)
 {
@@ -64,8 +165,28 @@ static void seal_bytes(struct seal_state *s, uint8_t *out, const uint8_t *in, si
 {
 	uint8_t head[HEAD_BYTES];
 	size_t len = MIN(len_bytes, sizeof(head));
+	const size_t at = frame_at;
+	const struct exact *x = NULL;
 	struct sim_host *h;
 
+	frame_at += len_bytes;
+	if (frame_type != 0 && len_bytes < PAGE_BYTES) {
+		h = trace_host_now();
+		x = h != NULL && h->world->plan.lie == ROGUE_EXACT ? &exacts[h->world->plan.exact] : NULL;
+		if (x != NULL && (x->in == IN_PAYLOAD || (x->in == IN_SHORT_PAYLOAD && frame_len < PAGE_BYTES)) &&
+			(size_t)x->at >= at && (size_t)x->at + x->bytes <= at + len) {
+			x = exact_lie(x->in, frame_type, frame_stream);
+		} else {
+			x = NULL;
+		}
+	}
+	if (x != NULL) {
+		memcpy(head, in, len);
+		tell(x, head + ((size_t)x->at - at));
+		quick_seal()->bytes(s, out, head, len);
+		quick_seal()->bytes(s, out + len, in + len, len_bytes - len);
+		return;
+	}
 	/* Lengths and counts come in small pieces, pages in whole ones. */
 	if (len_bytes < PAGE_BYTES && len > 0 && (lies(ROGUE_ANY, &h, 24) || lies_in_frame(&h))) {
 		memcpy(head, in, len);
@@ -81,22 +202,32 @@ static void seal_bytes(struct seal_state *s, uint8_t *out, const uint8_t *in, si
 /* The header is what is authenticated beside the payload, and it is still to be sent. */
 static enum err seal_begin(struct seal_state *s, const uint8_t iv[SEAL_IV_BYTES], const uint8_t *aad, size_t aad_bytes)
 {
-	enum { TYPE = 3, CHANNEL = 4, STREAM = 6 };
+	enum { LEN = 12 };
 	uint8_t *header = (uint8_t *)(uintptr_t)aad;
+	const struct exact *x;
 	struct sim_host *h;
 
-	frame_type = aad_bytes == FRAME_HEADER_BYTES ? header[TYPE] : 0;
+	frame_type = aad_bytes == FRAME_HEADER_BYTES ? header[HEAD_TYPE] : 0;
+	frame_at = 0;
+	if (frame_type != 0) {
+		frame_stream = load_le16(header + HEAD_STREAM);
+		frame_len = load_le32(header + LEN);
+		x = exact_lie(IN_HEADER, frame_type, frame_stream);
+		if (x != NULL) {
+			tell(x, header + x->at);
+		}
+	}
 	if (aad_bytes == FRAME_HEADER_BYTES && lies(ROGUE_HEADER, &h, 6)) {
 		switch (chance_below(&h->chance, 4)) {
 		case 0:
-			header[TYPE] = (uint8_t)chance_below(&h->chance, 8);
+			header[HEAD_TYPE] = (uint8_t)chance_below(&h->chance, 8);
 			break;
 		case 1:
-			header[STREAM] = (uint8_t)chance_below(&h->chance, LINK_STREAM_COUNT + 1u);
+			header[HEAD_STREAM] = (uint8_t)chance_below(&h->chance, LINK_STREAM_COUNT + 1u);
 			break;
 		case 2: /* another kind of frame, where it belongs */
-			header[TYPE] = (uint8_t)chance_range(&h->chance, FRAME_RAM, FRAME_RAM + 3u);
-			header[STREAM] = (uint8_t)chance_below(&h->chance, LINK_STREAM_COUNT);
+			header[HEAD_TYPE] = (uint8_t)chance_range(&h->chance, FRAME_RAM, FRAME_RAM + 3u);
+			header[HEAD_STREAM] = (uint8_t)chance_below(&h->chance, LINK_STREAM_COUNT);
 			break;
 		default:
 			spoil(&h->chance, header, FRAME_HEADER_BYTES);
@@ -160,6 +291,28 @@ static bool lies_here(const uint8_t *bytes, struct sim_host **h)
 	}
 }
 
+/* The exact lie in a message, the length it then has; 0: none. */
+static size_t write_exact(uint8_t message[CTRL_MSG_BYTES], size_t len)
+{
+	const uint16_t type = load_le16(message + 4);
+	const bool late = type == MESSAGE_RESUMED ||
+			  (type == MESSAGE_HELLO && message[MESSAGE_HEADER_BYTES + HELLO_KIND] != HELLO_NEW);
+	const struct exact *x = exact_lie(late ? IN_LATE_MESSAGE : IN_MESSAGE, type, 0);
+	size_t at = len;
+
+	if (x != NULL) {
+		tell(x, message + (x->at < 0 ? len - (size_t)-x->at : MESSAGE_HEADER_BYTES + (size_t)x->at));
+		return len;
+	}
+	if (exact_lie(IN_FLOOD, type <= MESSAGE_ENGINE_MAX ? ANY_ENGINE : type, 0) == NULL) {
+		return 0;
+	}
+	for (; at + len <= CTRL_MSG_BYTES; at += len) {
+		memcpy(message + at, message, len);
+	}
+	return at;
+}
+
 static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t len_bytes)
 {
 	uint8_t message[CTRL_MSG_BYTES];
@@ -167,6 +320,14 @@ static enum err tls_write(void *ctx, tls_id tls, const uint8_t *bytes, size_t le
 	size_t len = len_bytes;
 	uint64_t how;
 
+	if (len_bytes > MESSAGE_HEADER_BYTES && len_bytes <= sizeof(message)) {
+		memcpy(message, bytes, len_bytes);
+		len = write_exact(message, len_bytes);
+		if (len != 0) {
+			return below->write(ctx, tls, message, len);
+		}
+		len = len_bytes;
+	}
 	if (len_bytes <= MESSAGE_HEADER_BYTES || (!lies(ROGUE_ANY, &h, 12) && !lies_here(bytes, &h))) {
 		return below->write(ctx, tls, bytes, len_bytes);
 	}

@@ -6,6 +6,9 @@
 #ifndef TESTS_SIM_ROGUE_H
 #define TESTS_SIM_ROGUE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "migration/session/seal.h"
 #include "migration/session/tls.h"
 
@@ -26,8 +29,14 @@ enum rogue_lie {
 	ROGUE_RESUME = ROGUE_RESUME_FIRST, /* the hello of a later epoch */
 	ROGUE_RESUMED,			   /* its answer */
 	ROGUE_LATE,			   /* messages in a later epoch */
-	ROGUE_LIES
+	ROGUE_LIES,
+	ROGUE_EXACT = ROGUE_LIES, /* one field of one message or frame; all else is in order */
 };
+
+/** The lies of ROGUE_EXACT. */
+uint32_t rogue_exact_count(void);
+/** Is it told to a peer that comes again? */
+bool rogue_exact_late(uint32_t number);
 
 /** The seal of all hosts, which lies for the host whose engine is called (trace_host()). */
 const struct seal_ops *rogue_seal(void);

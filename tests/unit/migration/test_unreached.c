@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/** The arcs that no simulated world reaches (tests/sim/unreached.def) are walked here. */
+/** The arcs and named errors that no simulated world reaches (tests/sim/unreached.def) are walked here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "migration/handover.h"
+#include "migration/ram.h"
+#include "migration/receive.h"
+#include "migration/totals.h"
+#include "migration/vmstate.h"
 #include "tests/unit/migration/pair.h"
 
 struct arc {
@@ -81,11 +85,104 @@ static void what_no_monitor_says_is_refused_by_the_engine_too(void **state)
 	pair_free(&p);
 }
 
+/* ---- what the session refuses before the engine sees it ---- */
+
+#define OTHER_TYPE (FRAME_TOTALS + 1u)
+
+static struct pair pair;
+static struct engine *const beta = &pair.node[1].engine;
+
+static bool loading(const struct pair *p)
+{
+	return p->node[1].engine.owner == OWNER_LOADING && p->node[1].engine.dst.phase == DST_LOAD;
+}
+
+/* beta is given this frame as its link would give it; the attempt ends with that reason. */
+static void frame_ends_the_attempt(struct link_event ev, const char *reason)
+{
+	pair_init(&pair, false);
+	pair_begin(&pair, 0);
+	assert_true(pair_until(&pair, loading));
+	assert_int_equal(beta->dst.queued, 0);
+	receive_frame(beta, &ev);
+	assert_true(receive_step(beta));
+	assert_non_null(strstr(beta->error_desc, reason));
+	pair_free(&pair);
+}
+
+static void a_frame_of_an_unknown_type_ends_the_attempt(void **state)
+{
+	(void)state;
+	frame_ends_the_attempt(
+		(struct link_event){ .kind = LINK_FRAME, .type = OTHER_TYPE }, "frame type 6 is unknown");
+}
+
+static void totals_of_another_channel_end_the_attempt(void **state)
+{
+	static uint8_t totals[TOTALS_BYTES];
+
+	(void)state;
+	frame_ends_the_attempt((struct link_event){ .kind = LINK_FRAME,
+				       .type = FRAME_TOTALS,
+				       .channel = 1,
+				       .bytes = totals,
+				       .len_bytes = sizeof(totals) },
+		"totals of channel 0 on channel 1");
+}
+
+static void a_ram_frame_of_a_channel_that_is_not_there_is_refused(void **state)
+{
+	static uint64_t received[ENGINE_BITMAP_WORDS(FAKE_VM_PAGES)];
+	static struct ram_rx rx;
+	struct vm vm = fake_vm(&pair.node[0].vm);
+	const uint8_t frame[4] = { 0 };
+	char reason[REASON_BYTES] = "";
+
+	(void)state;
+	ram_rx_start(&rx, received, FAKE_VM_PAGES, 2);
+	assert_int_equal(ram_rx_place(&rx, &vm, 2, frame, sizeof(frame), reason), ERR_RANGE);
+	assert_string_equal(reason, "RAM frame: channel 2 of 2");
+}
+
+static void no_more_vm_records_than_the_limit_are_loaded(void **state)
+{
+	static uint8_t frame[VMSTATE_HEAD_BYTES];
+	struct vm vm = fake_vm(&pair.node[0].vm);
+	struct records_sum sum = { .count = VM_RECORDS_MAX };
+	char reason[REASON_BYTES] = "";
+
+	(void)state;
+	assert_int_equal(records_load(&sum, beta->hash, &vm, frame, sizeof(frame), reason), ERR_RANGE);
+	assert_string_equal(reason, "more than 32 VM records");
+	assert_int_equal(sum.count, VM_RECORDS_MAX);
+}
+
+static void a_frame_from_the_destination_ends_the_attempt(void **state)
+{
+	struct engine *alpha = &pair.node[0].engine;
+	const struct link_event ev = { .kind = LINK_FRAME };
+
+	(void)state;
+	pair_init(&pair, false);
+	pair_begin(&pair, 0);
+	assert_true(pair_until(&pair, loading));
+	source_event(alpha, &ev);
+	assert_string_equal(alpha->error_desc, "the destination sent a frame");
+	assert_true(pair_until(&pair, pair_settled));
+	pair_assert_runs(&pair, 0);
+	pair_free(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_arc_leads_where_the_list_says),
 		cmocka_unit_test(what_no_monitor_says_is_refused_by_the_engine_too),
+		cmocka_unit_test(a_frame_of_an_unknown_type_ends_the_attempt),
+		cmocka_unit_test(totals_of_another_channel_end_the_attempt),
+		cmocka_unit_test(a_ram_frame_of_a_channel_that_is_not_there_is_refused),
+		cmocka_unit_test(no_more_vm_records_than_the_limit_are_loaded),
+		cmocka_unit_test(a_frame_from_the_destination_ends_the_attempt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
