@@ -325,6 +325,7 @@ static void migration_is_told_with_qemus_fields(void **state)
 		"\"vfio\": {\"transferred\": 77}",
 		"\"x-forecast\": \"converging\"",
 		"\"x-downtime\": {\"stop-us\": 0, ",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one part, on three lines */
 		"\"x-round-count\": 2, \"x-rounds\": [{\"round\": 0, \"pages\": 1, \"zero\": 2, \"bytes\": 3, \"us\": "
 		"4, \"dirty\": 5}, "
 		"{\"round\": 1, \"pages\": 6, \"zero\": 7, \"bytes\": 8, \"us\": 9, \"dirty\": 10}]}}\r\n",
