@@ -383,6 +383,11 @@ static void act(int side, int h, int a, int action, int from)
 		now.accepted[h] = 0;
 		break;
 	case DO_RAISE_GEN:
+#ifdef BUG_RESTART_KEEPS_GEN
+		if (side == SRC && from == UNKNOWN) {
+			break;
+		}
+#endif
 		now.gen[h] = (uchar)((side == SRC ? now.gen[h] : now.agen[a]) + 2);
 		break;
 	case DO_TELL_OPERATOR:
